@@ -1,0 +1,282 @@
+// Messages over a byte stream: the one framing layer of pipes and stream sockets.
+//
+//   frame:  [length: 4 bytes][payload]             up to PIPE_BUF bytes: written whole or not at all
+//           [length: 4 bytes][payload][verdict: 1] longer ones: the kernel may take a part
+//
+// A long frame that its deadline cuts in half cannot be taken back. The sender owes the rest of it:
+// before its next message it pays with filler and the verdict `abandoned`, and the receiver drops
+// the frame. So a send that timed out has sent nothing, on a stream too.
+#pragma once
+
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <stdexcept>
+#include <vector>
+
+#include "ipc/channel.hpp"
+#include "ipc/fd.hpp"
+#include "ipc/message_size.hpp"
+#include "ipc/parcel.hpp"
+#include "ipc/syscall.hpp"
+
+namespace ipc {
+
+struct Frame {
+  using Length = std::uint32_t;
+  static constexpr std::size_t header_bytes = sizeof(Length);
+  static constexpr std::size_t short_bytes_max = PIPE_BUF;  // what pipe(7) writes in one piece
+  static constexpr std::byte whole{1};
+  static constexpr std::byte abandoned{2};
+
+  static constexpr bool has_verdict(std::size_t payload) {
+    return header_bytes + payload > short_bytes_max;
+  }
+  static constexpr std::size_t bytes(std::size_t payload) {
+    return header_bytes + payload + (has_verdict(payload) ? 1 : 0);
+  }
+};
+
+// A descriptor that is switched between blocking and not, only when the need changes: one system
+// call a message stays one. Requires that one process at a time uses the open file.
+class StreamFd {
+ public:
+  explicit StreamFd(Fd fd) : fd_(std::move(fd)) {}
+
+  [[nodiscard]] const Fd& fd() const { return fd_; }
+  [[nodiscard]] Fd release() && {
+    set_blocking(true);
+    return std::move(fd_);
+  }
+
+  void set_blocking(bool blocking) {
+    if (blocking == blocking_) return;
+    const int flags = check("fcntl(F_GETFL)", [&] { return ::fcntl(fd_.get(), F_GETFL); });
+    check("fcntl(F_SETFL)", [&] {
+      return ::fcntl(fd_.get(), F_SETFL, blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK);
+    });
+    blocking_ = blocking;
+  }
+
+ private:
+  Fd fd_;
+  bool blocking_ = true;
+};
+
+class FramedSender {
+ public:
+  FramedSender(Fd fd, std::size_t message_bytes, Capacity capacity)
+      : stream_(std::move(fd)), message_bytes_(message_bytes), capacity_(capacity) {}
+  explicit FramedSender(Parcel& parcel)
+      : stream_(parcel.take_fd()),
+        message_bytes_(parcel.take<std::size_t>()),
+        capacity_(parcel.take<Capacity>()),
+        owed_(parcel.take<std::size_t>()) {}
+
+  void pack(Parcel& parcel) && {
+    parcel.put(std::move(stream_).release());
+    parcel.put(message_bytes_);
+    parcel.put(capacity_);
+    parcel.put(owed_);
+  }
+
+  [[nodiscard]] Capacity capacity() const { return capacity_; }
+
+  // In the steady state one write(2) a message.
+  Outcome send(Bytes message, Deadline deadline) {
+    check_message_size(message.size(), message_bytes_);
+    block_sigpipe();
+    stream_.set_blocking(deadline.is_never());
+    if (owed_ > 0) {
+      if (const Outcome paid = pay(deadline); paid != Outcome::done) return paid;
+    }
+    const auto length = static_cast<Frame::Length>(message.size());
+    if (!Frame::has_verdict(message.size())) {
+      std::array<std::byte, Frame::short_bytes_max> frame;
+      std::memcpy(frame.data(), &length, sizeof length);
+      std::memcpy(frame.data() + sizeof length, message.data(), message.size());
+      std::array parts{part(frame.data(), sizeof length + message.size())};
+      return write_all(parts, deadline);
+    }
+    std::byte verdict = Frame::whole;
+    std::array parts{part(&length, sizeof length), part(message.data(), message.size()),
+                     part(&verdict, sizeof verdict)};
+    return write_all(parts, deadline);
+  }
+
+ private:
+  static iovec part(const void* data, std::size_t bytes) {
+    return {.iov_base = const_cast<void*>(data), .iov_len = bytes};
+  }
+
+  // A write to a stream without readers raises SIGPIPE, which would end the program, and write(2)
+  // has no flag against it. So the first send of a thread blocks the signal in that thread; a
+  // closed channel is then EPIPE alone.
+  static void block_sigpipe() {
+    thread_local const bool blocked = [] {
+      sigset_t pipe_only;
+      sigemptyset(&pipe_only);
+      sigaddset(&pipe_only, SIGPIPE);
+      ::pthread_sigmask(SIG_BLOCK, &pipe_only, nullptr);
+      return true;
+    }();
+    static_cast<void>(blocked);
+  }
+
+  // Writes the parts, all of them or, at the deadline, none as far as the receiver can tell.
+  Outcome write_all(std::span<iovec> parts, Deadline deadline) {
+    std::size_t left = 0;
+    for (const iovec& each : parts) left += each.iov_len;
+    const std::size_t frame = left;
+    while (left > 0) {
+      const auto wrote = retry_interrupted([&] {
+        return parts.size() == 1
+                   ? ::write(stream_.fd().get(), parts[0].iov_base, parts[0].iov_len)
+                   : ::writev(stream_.fd().get(), parts.data(), static_cast<int>(parts.size()));
+      });
+      if (wrote >= 0) {
+        left -= static_cast<std::size_t>(wrote);
+        advance(parts, static_cast<std::size_t>(wrote));
+      } else if (errno == EPIPE || errno == ECONNRESET) {
+        return Outcome::closed;
+      } else if (errno != EAGAIN) {
+        throw_errno("write");
+      } else if (!poll(stream_.fd().get(), POLLOUT, deadline)) {
+        if (left < frame) owed_ = left;
+        return Outcome::timed_out;
+      }
+    }
+    return Outcome::done;
+  }
+
+  static void advance(std::span<iovec>& parts, std::size_t bytes) {
+    while (bytes > 0) {
+      const std::size_t step = std::min(bytes, parts[0].iov_len);
+      parts[0].iov_base = static_cast<std::byte*>(parts[0].iov_base) + step;
+      parts[0].iov_len -= step;
+      bytes -= step;
+      if (parts[0].iov_len == 0) parts = parts.subspan(1);
+    }
+  }
+
+  // Finishes an abandoned frame: filler, and the verdict last.
+  Outcome pay(Deadline deadline) {
+    static constexpr std::array<std::byte, 4096> filler{};
+    while (owed_ > 0) {
+      const std::size_t step = owed_ > 1 ? std::min(owed_ - 1, filler.size()) : 1;
+      const std::byte* data = owed_ > 1 ? filler.data() : &Frame::abandoned;
+      const auto wrote =
+          retry_interrupted([&] { return ::write(stream_.fd().get(), data, step); });
+      if (wrote >= 0) {
+        owed_ -= static_cast<std::size_t>(wrote);
+      } else if (errno == EPIPE || errno == ECONNRESET) {
+        return Outcome::closed;
+      } else if (errno != EAGAIN) {
+        throw_errno("write");
+      } else if (!poll(stream_.fd().get(), POLLOUT, deadline)) {
+        return Outcome::timed_out;
+      }
+    }
+    return Outcome::done;
+  }
+
+  StreamFd stream_;
+  std::size_t message_bytes_;
+  Capacity capacity_;
+  std::size_t owed_ = 0;  // bytes of an abandoned frame that are still to be written
+};
+
+class FramedReceiver {
+ public:
+  FramedReceiver(Fd fd, std::size_t message_bytes)
+      : stream_(std::move(fd)), message_bytes_(message_bytes), buffer_(buffer_bytes(message_bytes)) {}
+  explicit FramedReceiver(Parcel& parcel)
+      : stream_(parcel.take_fd()),
+        message_bytes_(parcel.take<std::size_t>()),
+        buffer_(buffer_bytes(message_bytes_)) {}
+
+  // What this end has read but not delivered stays behind: hand it over before receiving.
+  void pack(Parcel& parcel) && {
+    parcel.put(std::move(stream_).release());
+    parcel.put(message_bytes_);
+  }
+
+  // Reads as much as there is, so that in the steady state a message costs one read(2) or less.
+  Received receive(Buffer buffer, Deadline deadline) {
+    for (;;) {
+      if (const auto payload = whole_frame()) {
+        const std::byte* frame = buffer_.data() + begin_;
+        const std::size_t bytes = Frame::bytes(*payload);
+        if (Frame::has_verdict(*payload) && frame[bytes - 1] != Frame::whole) {
+          begin_ += bytes;
+          continue;
+        }
+        check_buffer_size(*payload, buffer.size());
+        std::memcpy(buffer.data(), frame + Frame::header_bytes, *payload);
+        begin_ += bytes;
+        return {Outcome::done, *payload};
+      }
+      if (const Outcome outcome = fill(deadline); outcome != Outcome::done) return {outcome};
+    }
+  }
+
+ private:
+  // Room for the longest frame, and for many short ones at once.
+  static std::size_t buffer_bytes(std::size_t message_bytes) {
+    return std::max(Frame::bytes(message_bytes), std::size_t{64} << 10);
+  }
+
+  // The payload's size, when all of the next frame is in the buffer.
+  std::optional<std::size_t> whole_frame() const {
+    const std::size_t have = end_ - begin_;
+    if (have < Frame::header_bytes) return std::nullopt;
+    Frame::Length length = 0;
+    std::memcpy(&length, buffer_.data() + begin_, sizeof length);
+    if (length == 0 || length > message_bytes_) {
+      throw std::runtime_error("stream is corrupt: a frame claims " + std::to_string(length) +
+                               " bytes, 1 to " + std::to_string(message_bytes_) + " are possible");
+    }
+    if (have < Frame::bytes(length)) return std::nullopt;
+    return length;
+  }
+
+  Outcome fill(Deadline deadline) {
+    if (begin_ == end_) {
+      begin_ = end_ = 0;
+    } else if (begin_ > 0) {
+      std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+      end_ -= begin_;
+      begin_ = 0;
+    }
+    stream_.set_blocking(deadline.is_never());
+    for (;;) {
+      const auto got = retry_interrupted([&] {
+        return ::read(stream_.fd().get(), buffer_.data() + end_, buffer_.size() - end_);
+      });
+      if (got > 0) {
+        end_ += static_cast<std::size_t>(got);
+        return Outcome::done;
+      }
+      // A frame that its sender did not finish was never sent: nobody gets half a message.
+      if (got == 0) return Outcome::closed;
+      if (errno == ECONNRESET) continue;  // says it once; what was sent before is still there
+      if (errno != EAGAIN) throw_errno("read");
+      if (!poll(stream_.fd().get(), POLLIN, deadline)) return Outcome::timed_out;
+    }
+  }
+
+  StreamFd stream_;
+  std::size_t message_bytes_;
+  std::vector<std::byte> buffer_;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+};
+
+}  // namespace ipc

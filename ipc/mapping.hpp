@@ -1,0 +1,87 @@
+// Shared memory without a name: a sealed memfd.
+#pragma once
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <cstddef>
+#include <stdexcept>
+#include <utility>
+
+#include "ipc/fd.hpp"
+#include "ipc/syscall.hpp"
+
+namespace ipc {
+
+// A mapping that several processes share: inherited, or attached through its descriptor.
+// Its size is sealed, so that no peer can shrink it and turn an access into SIGBUS (fcntl(2),
+// F_ADD_SEALS), and its pages are reserved, so that full memory is an error here and not a signal
+// later. The bytes start as zero.
+class Mapping {
+ public:
+  static constexpr int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+
+  Mapping() = default;
+
+  static Mapping create(std::size_t bytes) {
+    Fd fd(check("memfd_create",
+                [] { return ::memfd_create("ipc-compare", MFD_CLOEXEC | MFD_ALLOW_SEALING); }));
+    if (const int error = ::posix_fallocate(fd.get(), 0, static_cast<off_t>(bytes)); error != 0) {
+      throw_errno("posix_fallocate(" + std::to_string(bytes) + " bytes of shared memory)", error);
+    }
+    check("fcntl(F_ADD_SEALS)", [&] { return ::fcntl(fd.get(), F_ADD_SEALS, seals); });
+    return Mapping(std::move(fd), bytes);
+  }
+
+  // Maps what another process created. Refuses memory that could still shrink.
+  static Mapping attach(Fd fd) {
+    const int has = check("fcntl(F_GET_SEALS)", [&] { return ::fcntl(fd.get(), F_GET_SEALS); });
+    if ((has & seals) != seals) {
+      throw std::runtime_error("shared memory refused: its size is not sealed, a peer could shrink it");
+    }
+    struct stat status {};
+    check("fstat", [&] { return ::fstat(fd.get(), &status); });
+    return Mapping(std::move(fd), static_cast<std::size_t>(status.st_size));
+  }
+
+  Mapping(Mapping&& other) noexcept
+      : fd_(std::move(other.fd_)),
+        data_(std::exchange(other.data_, nullptr)),
+        bytes_(std::exchange(other.bytes_, 0)) {}
+  Mapping& operator=(Mapping&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    std::swap(data_, other.data_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~Mapping() {
+    if (data_ != nullptr) ::munmap(data_, bytes_);
+  }
+
+  [[nodiscard]] std::byte* data() const { return static_cast<std::byte*>(data_); }
+  [[nodiscard]] std::size_t size() const { return bytes_; }
+  [[nodiscard]] const Fd& fd() const { return fd_; }
+  [[nodiscard]] Mapping share() const { return attach(fd_.duplicate()); }
+
+  // The object at the start of the mapping. Requires that its creator has constructed a T there.
+  template <class T>
+  [[nodiscard]] T& as() const {
+    if (bytes_ < sizeof(T)) throw std::runtime_error("shared memory is smaller than its header");
+    return *reinterpret_cast<T*>(data_);
+  }
+
+ private:
+  Mapping(Fd fd, std::size_t bytes) : fd_(std::move(fd)), bytes_(bytes) {
+    void* data = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+                        fd_.get(), 0);
+    if (data == MAP_FAILED) throw_errno("mmap");
+    data_ = data;
+  }
+
+  Fd fd_;
+  void* data_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace ipc
