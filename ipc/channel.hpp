@@ -65,10 +65,10 @@ struct Traits {
   Arity senders = Arity::one;
   Arity receivers = Arity::one;
   bool crosses_processes = true;
-  bool tells_of_peer_death = false;   // at once, even to an end that waits without a deadline
-  bool waiter_may_be_killed = true;   // without harm to anybody else
-  bool spins = false;                 // a waiting end keeps its CPU busy
-  std::string_view wait = "kernel";   // how an end waits
+  bool tells_of_peer_death = false;  // at once, even to an end that waits without a deadline
+  bool waiter_may_be_killed = true;  // without harm to anybody else
+  bool spins = false;                // a waiting end keeps its CPU busy
+  std::string_view wait = "kernel";  // how an end waits
   std::string_view outlives_crash = "nothing";  // what is left after kill -9 of everybody
 };
 
@@ -100,8 +100,10 @@ concept Channel = SenderEnd<typename C::Sender> && ReceiverEnd<typename C::Recei
   { C::name } -> std::convertible_to<std::string_view>;
   { C::traits } -> std::convertible_to<Traits>;
   { C::open(options) } -> std::same_as<std::pair<typename C::Sender, typename C::Receiver>>;
-} && (C::traits.senders == Arity::one || Cloneable<typename C::Sender>) &&
-    (C::traits.receivers == Arity::one || Cloneable<typename C::Receiver>) &&
-    (!C::traits.crosses_processes || (Portable<typename C::Sender> && Portable<typename C::Receiver>));
+} &&(C::traits.senders == Arity::one || Cloneable<typename C::Sender>)&&(
+    C::traits.receivers == Arity::one ||
+    Cloneable<typename C::Receiver>)&&(!C::traits.crosses_processes ||
+                                       (Portable<typename C::Sender> &&
+                                        Portable<typename C::Receiver>));
 
 }  // namespace ipc

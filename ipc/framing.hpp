@@ -1,6 +1,7 @@
 // Messages over a byte stream: the one framing layer of pipes and stream sockets.
 //
-//   frame:  [length: 4 bytes][payload]             up to PIPE_BUF bytes: written whole or not at all
+//   frame:  [length: 4 bytes][payload]             up to PIPE_BUF bytes: written whole or not at
+//   all
 //           [length: 4 bytes][payload][verdict: 1] longer ones: the kernel may take a part
 //
 // A long frame that its deadline cuts in half cannot be taken back. The sender owes the rest of it:
@@ -172,8 +173,7 @@ class FramedSender {
     while (owed_ > 0) {
       const std::size_t step = owed_ > 1 ? std::min(owed_ - 1, filler.size()) : 1;
       const std::byte* data = owed_ > 1 ? filler.data() : &Frame::abandoned;
-      const auto wrote =
-          retry_interrupted([&] { return ::write(stream_.fd().get(), data, step); });
+      const auto wrote = retry_interrupted([&] { return ::write(stream_.fd().get(), data, step); });
       if (wrote >= 0) {
         owed_ -= static_cast<std::size_t>(wrote);
       } else if (errno == EPIPE || errno == ECONNRESET) {
@@ -196,7 +196,9 @@ class FramedSender {
 class FramedReceiver {
  public:
   FramedReceiver(Fd fd, std::size_t message_bytes)
-      : stream_(std::move(fd)), message_bytes_(message_bytes), buffer_(buffer_bytes(message_bytes)) {}
+      : stream_(std::move(fd)),
+        message_bytes_(message_bytes),
+        buffer_(buffer_bytes(message_bytes)) {}
   explicit FramedReceiver(Parcel& parcel)
       : stream_(parcel.take_fd()),
         message_bytes_(parcel.take<std::size_t>()),
@@ -257,9 +259,8 @@ class FramedReceiver {
     }
     stream_.set_blocking(deadline.is_never());
     for (;;) {
-      const auto got = retry_interrupted([&] {
-        return ::read(stream_.fd().get(), buffer_.data() + end_, buffer_.size() - end_);
-      });
+      const auto got = retry_interrupted(
+          [&] { return ::read(stream_.fd().get(), buffer_.data() + end_, buffer_.size() - end_); });
       if (got > 0) {
         end_ += static_cast<std::size_t>(got);
         return Outcome::done;

@@ -24,9 +24,9 @@ inline bool futex_wait(const FutexWord& word, std::uint32_t expected, Deadline d
   timespec at{};
   if (!deadline.is_never()) at = deadline.absolute();
   // FUTEX_WAIT_BITSET takes an absolute CLOCK_MONOTONIC time, so EINTR needs no arithmetic.
-  const long result = ::syscall(SYS_futex, &word, FUTEX_WAIT_BITSET, expected,
-                                deadline.is_never() ? nullptr : &at, nullptr,
-                                FUTEX_BITSET_MATCH_ANY);
+  const long result =
+      ::syscall(SYS_futex, &word, FUTEX_WAIT_BITSET, expected, deadline.is_never() ? nullptr : &at,
+                nullptr, FUTEX_BITSET_MATCH_ANY);
   if (result == 0 || errno == EAGAIN || errno == EINTR) return true;
   if (errno == ETIMEDOUT) return false;
   throw_errno("futex(FUTEX_WAIT_BITSET)");

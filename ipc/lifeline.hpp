@@ -50,7 +50,8 @@ class Lifeline {
   [[nodiscard]] int peers_fd() const { return peers_.get(); }
   [[nodiscard]] int own_fd() const { return own_.get(); }
 
-  // Lets go. True when this was the last copy of its side (two that leave together may both be told).
+  // Lets go. True when this was the last copy of its side (two that leave together may both be
+  // told).
   bool leave() {
     held_.reset();
     return poll(own_.get(), 0, Deadline::now());

@@ -38,7 +38,8 @@ class Mapping {
   static Mapping attach(Fd fd) {
     const int has = check("fcntl(F_GET_SEALS)", [&] { return ::fcntl(fd.get(), F_GET_SEALS); });
     if ((has & seals) != seals) {
-      throw std::runtime_error("shared memory refused: its size is not sealed, a peer could shrink it");
+      throw std::runtime_error(
+          "shared memory refused: its size is not sealed, a peer could shrink it");
     }
     struct stat status {};
     check("fstat", [&] { return ::fstat(fd.get(), &status); });
@@ -73,8 +74,8 @@ class Mapping {
 
  private:
   Mapping(Fd fd, std::size_t bytes) : fd_(std::move(fd)), bytes_(bytes) {
-    void* data = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
-                        fd_.get(), 0);
+    void* data =
+        ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd_.get(), 0);
     if (data == MAP_FAILED) throw_errno("mmap");
     data_ = data;
   }

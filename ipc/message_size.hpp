@@ -17,8 +17,9 @@ inline void check_options(std::string_view channel, const Traits& traits, const 
   };
   if (options.message_bytes == 0) refuse("message_bytes is 0; a message is at least 1 byte");
   if (options.message_bytes > traits.message_bytes_max) {
-    refuse("message_bytes is " + std::to_string(options.message_bytes) + ", the mechanism carries " +
-           std::to_string(traits.message_bytes_max) + " at most; choose another channel or cut the message");
+    refuse("message_bytes is " + std::to_string(options.message_bytes) +
+           ", the mechanism carries " + std::to_string(traits.message_bytes_max) +
+           " at most; choose another channel or cut the message");
   }
   if (options.capacity.messages == 0) refuse("capacity.messages is 0; one is the least");
 }

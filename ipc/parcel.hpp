@@ -91,16 +91,19 @@ class Parcel {
     if (got == -1 && errno != ECONNRESET) throw_errno("recvmsg(SCM_RIGHTS)");
     if (got <= 0) return std::nullopt;
     parcel.bytes_.resize(static_cast<std::size_t>(got));
-    for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
+    for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr;
+         part = CMSG_NXTHDR(&header, part)) {
       if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-      for (std::size_t at = 0; at + sizeof(int) <= part->cmsg_len - CMSG_LEN(0); at += sizeof(int)) {
+      for (std::size_t at = 0; at + sizeof(int) <= part->cmsg_len - CMSG_LEN(0);
+           at += sizeof(int)) {
         int fd = -1;
         std::memcpy(&fd, CMSG_DATA(part) + at, sizeof fd);
         parcel.put(Fd(fd));
       }
     }
     if ((header.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) != 0) {
-      throw std::runtime_error("parcel: cut short, probably at the limit of open files (ulimit -n)");
+      throw std::runtime_error(
+          "parcel: cut short, probably at the limit of open files (ulimit -n)");
     }
     return parcel;
   }

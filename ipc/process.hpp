@@ -49,8 +49,8 @@ class Process {
     std::fflush(nullptr);  // or the child would print what is still buffered once more
     pid_ = check("fork", [] { return ::fork(); });
     if (pid_ == 0) run(parent, main);
-    pidfd_ = Fd(static_cast<int>(
-        check("pidfd_open", [&] { return ::syscall(SYS_pidfd_open, pid_, 0); })));
+    pidfd_ = Fd(
+        static_cast<int>(check("pidfd_open", [&] { return ::syscall(SYS_pidfd_open, pid_, 0); })));
   }
 
   Process(Process&& other) noexcept
@@ -70,7 +70,9 @@ class Process {
   [[nodiscard]] pid_t pid() const { return pid_; }
   [[nodiscard]] const Fd& pidfd() const { return pidfd_; }
 
-  void kill(int signal) const { ::syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0); }
+  void kill(int signal) const {
+    ::syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0);
+  }
 
   // Waits for the end of the child and releases it; nothing at the deadline.
   std::optional<ExitStatus> join(Deadline deadline = Deadline::never()) {

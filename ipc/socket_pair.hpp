@@ -31,9 +31,8 @@ struct SocketPair {
     }
     int got = 0;
     socklen_t size = sizeof got;
-    check("getsockopt(SO_SNDBUF)", [&] {
-      return ::getsockopt(pair.sender.get(), SOL_SOCKET, SO_SNDBUF, &got, &size);
-    });
+    check("getsockopt(SO_SNDBUF)",
+          [&] { return ::getsockopt(pair.sender.get(), SOL_SOCKET, SO_SNDBUF, &got, &size); });
     pair.send_buffer_bytes = static_cast<std::size_t>(got);
     return pair;
   }

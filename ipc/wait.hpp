@@ -1,5 +1,5 @@
-// How to wait for shared memory to change: a parameter of the mechanisms that have no kernel object.
-// A strategy belongs to one end; the eventcount beside the data is what the two ends share.
+// How to wait for shared memory to change: a parameter of the mechanisms that have no kernel
+// object. A strategy belongs to one end; the eventcount beside the data is what the two ends share.
 #pragma once
 
 #include <algorithm>

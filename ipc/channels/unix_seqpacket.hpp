@@ -82,7 +82,8 @@ class UnixSeqpacket {
       header.msg_iov = parts.data();
       header.msg_iovlen = buffer.size() < held_.room().size() ? 2 : 1;
       for (;;) {
-        const auto got = retry_interrupted([&] { return ::recvmsg(socket_.get(), &header, flags); });
+        const auto got =
+            retry_interrupted([&] { return ::recvmsg(socket_.get(), &header, flags); });
         if (got > 0) return take(buffer, static_cast<std::size_t>(got));
         if (got == 0) return {Outcome::closed};
         if (errno == ECONNRESET) continue;  // comes before the data (measured), and only once
