@@ -3,13 +3,21 @@
 #pragma once
 
 #include "ipc/channel.hpp"
+#include "ipc/channels/boost_queue.hpp"
+#include "ipc/channels/boost_shm.hpp"
 #include "ipc/channels/pipe.hpp"
+#include "ipc/channels/posix_queue.hpp"
+#include "ipc/channels/shm_mutex.hpp"
+#include "ipc/channels/spsc_ring.hpp"
+#include "ipc/channels/sysv_queue.hpp"
 #include "ipc/channels/unix_seqpacket.hpp"
 #include "ipc/channels/unix_stream.hpp"
 #include "ipc/type_list.hpp"
 
 namespace ipc {
 
-using AllChannels = TypeList<Pipe, UnixStream, UnixSeqpacket>;
+using AllChannels =
+    TypeList<Pipe, UnixStream, UnixSeqpacket, PosixQueue, SysvQueue, BoostQueue, BoostShm, ShmMutex,
+             SpscRing<Spin>, SpscRing<Futex>, SpscRing<Adaptive>>;
 
 }  // namespace ipc

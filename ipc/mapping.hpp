@@ -63,7 +63,6 @@ class Mapping {
   [[nodiscard]] std::byte* data() const { return static_cast<std::byte*>(data_); }
   [[nodiscard]] std::size_t size() const { return bytes_; }
   [[nodiscard]] const Fd& fd() const { return fd_; }
-  [[nodiscard]] Mapping share() const { return attach(fd_.duplicate()); }
 
   // The object at the start of the mapping. Requires that its creator has constructed a T there.
   template <class T>
