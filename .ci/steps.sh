@@ -81,7 +81,7 @@ apt_get() {
 build() {
   local preset=$1 log=build/$1/build.log started=$SECONDS
   shift
-  mkdir -p "${log%/*}" || fail 5 "cannot write to build/"
+  mkdir -p "${log%/*}" 2>/dev/null && [ -w "${log%/*}" ] || fail 5 "cannot write to ${log%/*} in $PWD"
   say "building build/$preset"
   interruptible configure_and_compile "$preset" "$log" "$@" ||
     { cat "$log" >&2 && fail 4 "the build failed; its words are above and in $log"; }
