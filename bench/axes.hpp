@@ -1,0 +1,71 @@
+// The axes of a row: who the peer is, where the two run, how long a message is, how many work.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "ipc/channel.hpp"
+
+namespace bench {
+
+enum class PeerKind { process, thread };
+enum class Cpus { same, cross, any };  // one CPU for both, one each, wherever the kernel puts them
+
+inline constexpr std::array peer_kinds{PeerKind::process, PeerKind::thread};
+inline constexpr std::array all_cpus{Cpus::same, Cpus::cross, Cpus::any};
+inline constexpr std::array<std::size_t, 5> message_bytes{1, 64, 1024, 4096, 65536};
+// Between them a cache line fills up: a message and what a ring keeps beside it. Only those who
+// spin are fast enough to show it.
+inline constexpr std::array<std::size_t, 2> message_bytes_in_a_cache_line{32, 48};
+inline constexpr std::array<std::size_t, 3> worker_counts{1, 2, 4};
+
+inline constexpr std::string_view to_text(PeerKind peer) {
+  return peer == PeerKind::process ? "process" : "thread";
+}
+
+inline constexpr std::string_view to_text(Cpus cpus) {
+  return cpus == Cpus::same ? "same" : cpus == Cpus::cross ? "cross" : "any";
+}
+
+// One point of the axes that every message between two has.
+struct Point {
+  PeerKind peer;
+  Cpus cpus;
+  std::size_t bytes;
+};
+
+// Why a channel cannot be measured with this peer and length; nothing when it can.
+inline std::optional<std::string> why_absent(const ipc::Traits& traits, PeerKind peer,
+                                             std::size_t bytes) {
+  if (peer == PeerKind::process && !traits.crosses_processes) {
+    return "the mechanism works between threads only";
+  }
+  if (bytes > traits.message_bytes_max) {
+    return "the mechanism carries messages of " + std::to_string(traits.message_bytes_max) +
+           " bytes at most";
+  }
+  return std::nullopt;
+}
+
+// Calls visit(Point) for each row of a channel, in the order in which tables show them.
+template <class Visit>
+void for_each_point(const ipc::Traits& traits, bool two_cpus, Visit&& visit) {
+  const auto visit_bytes = [&](PeerKind peer, Cpus cpus, std::size_t bytes) {
+    if (!why_absent(traits, peer, bytes)) visit(Point{.peer = peer, .cpus = cpus, .bytes = bytes});
+  };
+  for (const PeerKind peer : peer_kinds) {
+    for (const Cpus cpus : all_cpus) {
+      if (cpus == Cpus::cross && !two_cpus) continue;
+      for (const std::size_t bytes : message_bytes) {
+        visit_bytes(peer, cpus, bytes);
+        if (bytes > 1 || !traits.spins) continue;
+        for (const std::size_t more : message_bytes_in_a_cache_line) visit_bytes(peer, cpus, more);
+      }
+    }
+  }
+}
+
+}  // namespace bench

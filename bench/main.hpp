@@ -1,0 +1,99 @@
+// main() of a benchmark binary: flags, filter, watchdog, exit code.
+#pragma once
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <benchmark/benchmark.h>
+
+#include "bench/row.hpp"
+#include "bench/settings.hpp"
+#include "bench/watchdog.hpp"
+
+namespace bench {
+
+// What follows `flag` in an argument that starts with it.
+inline std::optional<std::string_view> value_of(std::string_view argument, std::string_view flag) {
+  if (!argument.starts_with(flag)) return std::nullopt;
+  return argument.substr(flag.size());
+}
+
+// Runs the rows that `add_rows` registers, as the command line says, and returns the exit code:
+// 0, 2 usage or nothing matched, 4 a row failed, crashed or hung, 5 no output, 130 interrupted.
+inline int run(int argc, char** argv, const std::function<void(Suite&)>& add_rows) {
+  constexpr std::string_view size_flag = "--size=";
+  constexpr std::string_view time_flag = "--benchmark_min_time=";
+  constexpr std::string_view out_flag = "--benchmark_out=";
+  Settings settings;
+  std::optional<double> seconds;
+  std::vector<std::string> arguments{argv[0]};
+  for (int i = 1; i < argc; ++i) {
+    if (const auto size = value_of(argv[i], size_flag)) {
+      const auto parsed = parse_size(*size);
+      if (!parsed) {
+        std::fprintf(stderr, "%s: the size is smoke, quick or full\n", argv[i]);
+        return exit_code::usage;
+      }
+      settings.size = *parsed;
+      continue;
+    }
+    if (const auto time = value_of(argv[i], time_flag)) {
+      seconds = std::strtod(std::string(*time).c_str(), nullptr);
+      if (!(*seconds > 0)) {
+        std::fprintf(stderr, "%s: the time is a number of seconds above 0\n", argv[i]);
+        return exit_code::usage;
+      }
+    }
+    const auto out = value_of(argv[i], out_flag);
+    if (out && !std::ofstream(std::string(*out), std::ios::app)) {
+      std::fprintf(stderr, "%s: the file cannot be written\n", argv[i]);
+      return exit_code::no_output;
+    }
+    arguments.emplace_back(argv[i]);
+  }
+  settings.seconds_per_row = seconds.value_or(default_seconds_per_row(settings.size));
+  if (!seconds)
+    arguments.push_back(std::string(time_flag) + std::to_string(settings.seconds_per_row));
+
+  std::vector<char*> pointers;
+  for (std::string& argument : arguments) pointers.push_back(argument.data());
+  int count = static_cast<int>(pointers.size());
+  pointers.push_back(nullptr);
+  benchmark::Initialize(&count, pointers.data());
+  if (benchmark::ReportUnrecognizedArguments(count, pointers.data())) return exit_code::usage;
+
+  Progress progress;
+  Suite suite(settings, progress);
+  add_rows(suite);
+  benchmark::AddCustomContext("size", std::string(to_text(settings.size)));
+  benchmark::AddCustomContext("placement", suite.placement().text());
+#ifdef NDEBUG
+  benchmark::AddCustomContext("optimised", "yes");
+#else
+  benchmark::AddCustomContext("optimised", "no");
+  std::fprintf(stderr, "this is a build without optimisation: its figures say nothing\n");
+#endif
+  if (!suite.placement().two_cpus()) {
+    std::fprintf(stderr, "this process may use one CPU only: rows with cpus:cross are absent\n");
+  }
+
+  // One row takes its time and what goes around it; a minute without any is a hang.
+  const auto patience =
+      std::chrono::seconds(60 + static_cast<std::int64_t>(4 * settings.seconds_per_row));
+  return watch(progress, patience, [&] {
+    if (benchmark::RunSpecifiedBenchmarks() == 0) return exit_code::usage;  // and has said so
+    if (progress.failures() == 0) return 0;
+    std::fprintf(stderr, "%llu rows failed\n",
+                 static_cast<unsigned long long>(progress.failures()));
+    return exit_code::failed;
+  });
+}
+
+}  // namespace bench

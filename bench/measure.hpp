@@ -1,0 +1,77 @@
+// The timing loop: warm up, choose the batch, take samples until the row's time is full.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+
+#include "bench/samples.hpp"
+#include "bench/settings.hpp"
+#include "bench/usage.hpp"
+
+namespace bench {
+
+using Clock = std::chrono::steady_clock;
+
+inline double ns_between(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double, std::nano>(to - from).count();
+}
+
+struct Measured {
+  Samples samples;              // ns an operation, one for each batch
+  std::int64_t operations = 0;  // in all samples together
+  double seconds = 0;           // that they took
+  double batch = 1;             // operations in a sample
+  Usage usage;                  // an operation, of whoever took part
+  Counters counters;            // what this scenario adds
+};
+
+// A pair of clock reads costs tens of nanoseconds and the clock may step by ten, so what is
+// shorter than `alone_ns` is timed in batches of `sample_ns` or more.
+struct Batching {
+  double alone_ns = 1000;
+  double sample_ns = 5000;
+};
+
+// Runs the operation until caches, branch predictors and pages know it; returns what one takes, ns.
+// Bounded by time and not by count: an operation may be a nanosecond or a time slice.
+template <class Operation>
+double warm_up(const Settings& settings, Operation& operation) {
+  const double enough_ns = settings.seconds_per_row * 1e9 / 8;
+  for (std::int64_t count = 1;; count *= 2) {
+    const auto start = Clock::now();
+    for (std::int64_t i = 0; i < count; ++i) operation();
+    const double took_ns = ns_between(start, Clock::now());
+    // The first ones are slower than the rest: a count of 1 to 4 says little unless it is long.
+    if (took_ns >= enough_ns) return std::max(took_ns / static_cast<double>(count), 0.1);
+  }
+}
+
+// Times `operation` for the row's time, by this thread's clock.
+template <class Operation>
+Measured measure(const Settings& settings, Batching batching, Operation&& operation) {
+  const double estimate_ns = warm_up(settings, operation);
+  const auto batch = estimate_ns >= batching.alone_ns
+                         ? std::int64_t{1}
+                         : static_cast<std::int64_t>(std::ceil(batching.sample_ns / estimate_ns));
+  const double wanted_ns = settings.seconds_per_row * 1e9;
+  Measured measured;
+  measured.batch = static_cast<double>(batch);
+  measured.samples.reserve(
+      64 + static_cast<std::size_t>(2 * wanted_ns / (estimate_ns * measured.batch)));
+  const Usage before = Usage::of_this_thread();
+  double total_ns = 0;
+  while (total_ns < wanted_ns) {
+    const auto start = Clock::now();
+    for (std::int64_t i = 0; i < batch; ++i) operation();
+    const double took_ns = ns_between(start, Clock::now());
+    measured.samples.add(took_ns / measured.batch);
+    total_ns += took_ns;
+    measured.operations += batch;
+  }
+  measured.usage = (Usage::of_this_thread() - before).per(static_cast<double>(measured.operations));
+  measured.seconds = total_ns / 1e9;
+  return measured;
+}
+
+}  // namespace bench

@@ -1,0 +1,99 @@
+// Where the two sides of a row run. An unpinned number is a lottery: waking a peer on another CPU
+// can cost ten times what it costs on the same one.
+#pragma once
+
+#include <sched.h>
+
+#include <fstream>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bench/axes.hpp"
+#include "ipc/syscall.hpp"
+
+namespace bench {
+
+inline cpu_set_t affinity() {
+  cpu_set_t set;
+  ipc::check("sched_getaffinity", [&] { return ::sched_getaffinity(0, sizeof set, &set); });
+  return set;
+}
+
+inline void set_affinity(const cpu_set_t& set) {
+  ipc::check("sched_setaffinity", [&] { return ::sched_setaffinity(0, sizeof set, &set); });
+}
+
+// The CPUs that this process may use, and the two of them that it measures on.
+class Placement {
+ public:
+  // Requires that the caller is not pinned by an earlier row.
+  Placement() : allowed_(affinity()) {
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+      if (CPU_ISSET(cpu, &allowed_)) cpus_.push_back(cpu);
+    }
+    if (cpus_.size() > 1) second_ = other_core();
+  }
+
+  [[nodiscard]] bool two_cpus() const { return second_.has_value(); }
+
+  // Pins the calling thread.
+  void pin_main(Cpus cpus) const { set_affinity(cpus == Cpus::any ? allowed_ : only(cpus_[0])); }
+  // Requires two_cpus() for Cpus::cross.
+  void pin_peer(Cpus cpus) const {
+    set_affinity(cpus == Cpus::any    ? allowed_
+                 : cpus == Cpus::same ? only(cpus_[0])
+                                      : only(second_.value()));
+  }
+
+  // For the context of a run: "same: 0; cross: 0, 1; any: 2 CPUs".
+  [[nodiscard]] std::string text() const {
+    const std::string first = std::to_string(cpus_[0]);
+    return "same: " + first +
+           (second_ ? "; cross: " + first + ", " + std::to_string(*second_) : "") +
+           "; any: " + std::to_string(cpus_.size()) + (cpus_.size() == 1 ? " CPU" : " CPUs");
+  }
+
+ private:
+  static cpu_set_t only(int cpu) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    return set;
+  }
+
+  // The first CPU that does not share a core with cpus_[0]; where there is none, its sibling.
+  [[nodiscard]] int other_core() const {
+    const auto core = [](int cpu) {
+      std::string siblings;  // CPUs of one core have the same list
+      std::ifstream("/sys/devices/system/cpu/cpu" + std::to_string(cpu) +
+                    "/topology/thread_siblings_list") >>
+          siblings;
+      return siblings.empty() ? std::to_string(cpu) : siblings;
+    };
+    for (const int cpu : cpus_) {
+      if (core(cpu) != core(cpus_[0])) return cpu;
+    }
+    return cpus_[1];
+  }
+
+  cpu_set_t allowed_;
+  std::vector<int> cpus_;
+  std::optional<int> second_;
+};
+
+// Pins the thread that measures, for one row.
+class Pinned {
+ public:
+  Pinned(const Placement& placement, Cpus cpus) : placement_(placement) {
+    placement_.pin_main(cpus);
+  }
+  Pinned(const Pinned&) = delete;
+  Pinned& operator=(const Pinned&) = delete;
+  ~Pinned() { placement_.pin_main(Cpus::any); }
+
+ private:
+  const Placement& placement_;
+};
+
+}  // namespace bench

@@ -1,0 +1,102 @@
+// Rows: their names, their registration, and what they tell Google Benchmark.
+#pragma once
+
+#include <concepts>
+#include <exception>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <benchmark/benchmark.h>
+
+#include "bench/measure.hpp"
+#include "bench/payload.hpp"
+#include "bench/placement.hpp"
+#include "bench/settings.hpp"
+#include "bench/watchdog.hpp"
+#include "ipc/channel.hpp"
+
+namespace bench {
+
+// "scenario/key:value/...", the most significant key first.
+class RowName {
+ public:
+  explicit RowName(std::string_view scenario) : text_(scenario) {}
+
+  [[nodiscard]] RowName with(std::string_view key, std::string_view value) const {
+    RowName longer = *this;
+    longer.text_.append("/").append(key).append(":").append(value);
+    return longer;
+  }
+  [[nodiscard]] RowName with(std::string_view key, std::integral auto value) const {
+    return with(key, std::to_string(value));
+  }
+  [[nodiscard]] const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+inline void add_capacity(Counters& counters, const ipc::Capacity& capacity) {
+  counters["capacity_bytes"] = static_cast<double>(capacity.bytes);
+  counters["capacity_messages"] = static_cast<double>(capacity.messages);
+}
+
+// `messages` of them make one operation.
+inline void add_usage(Counters& counters, const Usage& an_operation, double messages) {
+  const Usage usage = an_operation.per(messages);
+  counters["cpu_ns_per_message"] = usage.cpu_ns;
+  counters["switches_voluntary_per_message"] = usage.switches_voluntary;
+  counters["switches_involuntary_per_message"] = usage.switches_involuntary;
+}
+
+// What the rows of one binary have in common. Outlives them.
+class Suite {
+ public:
+  Suite(Settings settings, Progress& progress) : settings_(settings), progress_(progress) {}
+
+  [[nodiscard]] const Settings& settings() const { return settings_; }
+  [[nodiscard]] const Placement& placement() const { return placement_; }
+  [[nodiscard]] Check check() const {
+    return settings_.size == Size::smoke ? Check::everything : Check::ends;
+  }
+
+  // Registers a row. `take` measures it once; what it throws becomes the row's error.
+  void add(const RowName& name, std::function<Measured()> take) {
+    benchmark::RegisterBenchmark(
+        name.text().c_str(),
+        [this, name, take = std::move(take)](benchmark::State& state) { run(state, name, take); })
+        ->UseManualTime()
+        ->Unit(benchmark::kNanosecond);
+  }
+
+ private:
+  void run(benchmark::State& state, const RowName& name, const std::function<Measured()>& take) {
+    progress_.begin(name.text());
+    bool failed = false;
+    try {
+      report(state, take());
+    } catch (const std::exception& error) {
+      failed = true;
+      state.SkipWithError(error.what());
+    }
+    progress_.end(failed);
+  }
+
+  // The measurement knows its own time and is taken once. Google Benchmark hears of it as one
+  // batch: left to search for the number of iterations, it would open the channel and start the
+  // peer again for each guess.
+  static void report(benchmark::State& state, const Measured& measured) {
+    while (state.KeepRunningBatch(measured.operations)) state.SetIterationTime(measured.seconds);
+    for (const auto& [name, value] : measured.samples.counters()) state.counters[name] = value;
+    for (const auto& [name, value] : measured.counters) state.counters[name] = value;
+    state.counters["batch"] = measured.batch;
+  }
+
+  Settings settings_;
+  Progress& progress_;
+  Placement placement_;
+};
+
+}  // namespace bench
