@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <memory>
 #include <utility>
 
 #include "ipc/fd.hpp"
@@ -71,5 +72,15 @@ class Lifeline {
   Fd own_;
   Fd peers_;
 };
+
+// Move assignment for an end whose destructor has something to say: the old one is destroyed first.
+template <class End>
+End& replace(End& old, End&& next) noexcept {
+  if (&old != &next) {
+    std::destroy_at(&old);
+    std::construct_at(&old, std::move(next));
+  }
+  return old;
+}
 
 }  // namespace ipc

@@ -67,9 +67,6 @@ class LockedFifoEnd {
   explicit LockedFifoEnd(Parcel& parcel)
       : memory_(parcel), lifeline_(parcel), message_bytes_(parcel.take<std::size_t>()) {}
 
-  LockedFifoEnd(LockedFifoEnd&&) noexcept = default;
-  LockedFifoEnd& operator=(LockedFifoEnd&&) noexcept = default;
-
   void pack(Parcel& parcel) && {
     std::move(memory_).pack(parcel);
     std::move(lifeline_).pack(parcel);
@@ -95,7 +92,9 @@ class LockedFifoSender : public LockedFifoEnd<Memory> {
   explicit LockedFifoSender(Parcel& parcel) : LockedFifoEnd<Memory>(parcel) {}
 
   LockedFifoSender(LockedFifoSender&&) noexcept = default;
-  LockedFifoSender& operator=(LockedFifoSender&&) noexcept = default;
+  LockedFifoSender& operator=(LockedFifoSender&& other) noexcept {
+    return replace(*this, std::move(other));
+  }
   ~LockedFifoSender() {
     if (!lifeline_.attached() || !lifeline_.leave()) return;
     this->shared().raise(this->shared().senders_gone);
@@ -145,7 +144,9 @@ class LockedFifoReceiver : public LockedFifoEnd<Memory> {
   explicit LockedFifoReceiver(Parcel& parcel) : LockedFifoEnd<Memory>(parcel) {}
 
   LockedFifoReceiver(LockedFifoReceiver&&) noexcept = default;
-  LockedFifoReceiver& operator=(LockedFifoReceiver&&) noexcept = default;
+  LockedFifoReceiver& operator=(LockedFifoReceiver&& other) noexcept {
+    return replace(*this, std::move(other));
+  }
   ~LockedFifoReceiver() {
     if (!lifeline_.attached() || !lifeline_.leave()) return;
     this->shared().raise(this->shared().receivers_gone);

@@ -82,9 +82,6 @@ class QueueEnd {
         flags_(std::make_shared<const Mapping>(Mapping::attach(parcel.take_fd()))),
         message_bytes_(parcel.take<std::size_t>()) {}
 
-  QueueEnd(QueueEnd&&) noexcept = default;
-  QueueEnd& operator=(QueueEnd&&) noexcept = default;
-
   void pack(Parcel& parcel) && {
     std::move(queue_).pack(parcel);
     std::move(lifeline_).pack(parcel);
@@ -123,7 +120,7 @@ class QueueSender : public QueueEnd<Queue> {
       : QueueEnd<Queue>(parcel), capacity_(parcel.take<Capacity>()) {}
 
   QueueSender(QueueSender&&) noexcept = default;
-  QueueSender& operator=(QueueSender&&) noexcept = default;
+  QueueSender& operator=(QueueSender&& other) noexcept { return replace(*this, std::move(other)); }
   ~QueueSender() {
     if (!lifeline_.attached() || !lifeline_.leave()) return;
     flags().senders_gone.store(true, std::memory_order_release);  // partner: QueueReceiver::receive
@@ -167,7 +164,9 @@ class QueueReceiver : public QueueEnd<Queue> {
   explicit QueueReceiver(Parcel& parcel) : QueueReceiver(QueueEnd<Queue>(parcel)) {}
 
   QueueReceiver(QueueReceiver&&) noexcept = default;
-  QueueReceiver& operator=(QueueReceiver&&) noexcept = default;
+  QueueReceiver& operator=(QueueReceiver&& other) noexcept {
+    return replace(*this, std::move(other));
+  }
   ~QueueReceiver() {
     if (!lifeline_.attached() || !lifeline_.leave()) return;
     flags().receivers_gone.store(true, std::memory_order_release);  // partner: QueueSender::send

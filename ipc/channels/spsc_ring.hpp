@@ -139,7 +139,7 @@ class SpscSender {
         bulk_(parcel.take<std::uint64_t>()) {}
 
   SpscSender(SpscSender&&) noexcept = default;
-  SpscSender& operator=(SpscSender&&) noexcept = default;
+  SpscSender& operator=(SpscSender&& other) noexcept { return replace(*this, std::move(other)); }
   ~SpscSender() {
     if (!lifeline_.attached() || !lifeline_.leave()) return;
     ring_.header().sender_gone.store(true, std::memory_order_release);  // partner: receive
@@ -213,7 +213,9 @@ class SpscReceiver {
         published_(consumed_) {}
 
   SpscReceiver(SpscReceiver&&) noexcept = default;
-  SpscReceiver& operator=(SpscReceiver&&) noexcept = default;
+  SpscReceiver& operator=(SpscReceiver&& other) noexcept {
+    return replace(*this, std::move(other));
+  }
   ~SpscReceiver() {
     if (!lifeline_.attached() || !lifeline_.leave()) return;
     ring_.header().receiver_gone.store(true, std::memory_order_release);  // partner: send
