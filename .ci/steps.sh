@@ -11,7 +11,7 @@ fail() {
 }
 
 # interruptible COMMAND...: runs it in a process group of its own, to which a signal that this script
-# gets is passed on at once; the second one kills. Ends the script with 130 after a signal.
+# gets is passed on at once as SIGINT; the second one kills. After a signal the script ends with 130.
 interruptible() {
   local job code signal=
   set -m
@@ -24,8 +24,9 @@ interruptible() {
     kill -0 "$job" 2>/dev/null || break
   done
   trap - INT TERM HUP
-  [ -z "$signal" ] || exit 130
-  return "$code"
+  [ -z "$signal" ] && return "$code"
+  kill -s KILL -- "-$job" 2>/dev/null || true  # whoever did not listen
+  exit 130
 }
 
 # Names with their reasons, of the packages in the list that are not installed.
