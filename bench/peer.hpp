@@ -6,6 +6,7 @@
 #include <cstring>
 #include <functional>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -155,19 +156,29 @@ Peer start_peer(PeerKind kind, const Placement& placement, Cpus cpus, std::optio
   return peer;
 }
 
-// Takes the measurement, ends the peer, and adds its share of the usage. When both fail, the peer's
-// reason is the one that is thrown: ours is most likely that it went away.
+// Takes the measurement, ends the peers, and adds what an operation cost them. When both fail, a
+// peer's reason is the one that is thrown: ours is most likely that it went away.
 template <class Take>
-Measured measure_against(Peer& peer, Take&& take) {
+Measured measure_against(std::span<Peer> peers, Take&& take) {
+  const auto finish = [peers] {
+    Usage usage;
+    for (Peer& peer : peers) usage += peer.finish();
+    return usage.per(static_cast<double>(peers.size()));  // each did its share of the operations
+  };
   Measured measured;
   try {
     measured = take();
   } catch (...) {
-    peer.finish();
+    finish();
     throw;
   }
-  measured.usage += peer.finish();
+  measured.usage += finish();
   return measured;
+}
+
+template <class Take>
+Measured measure_against(Peer& peer, Take&& take) {
+  return measure_against(std::span(&peer, 1), take);
 }
 
 }  // namespace bench
