@@ -1,0 +1,386 @@
+// The heart of a process pool: who gets which task, who collects the answers, who replaces the
+// dead.
+//
+// There is no dispatcher thread between a caller and its worker. submit() sends to a worker that
+// has room, or else queues here. Whoever waits for a future collects, one thread at a time: it
+// takes in answers, sends what is queued, and sleeps on the board's bell when there is nothing to
+// do. Others that wait sleep until their own future is ready or they are called to take over. Only
+// while nobody waits, a keeper thread goes on with what is left.
+#pragma once
+
+#include <signal.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "ipc/mapping.hpp"
+#include "pools/board.hpp"
+#include "pools/errors.hpp"
+#include "pools/future.hpp"
+#include "pools/options.hpp"
+#include "pools/worker.hpp"
+#include "pools/worker_link.hpp"
+#include "pools/zygote.hpp"
+
+namespace pools {
+
+// All members may be called from any thread at any time.
+template <ipc::Channel C>
+class Dispatcher final : public Engine {
+ public:
+  // Throws std::system_error or std::invalid_argument when the channels cannot be had, and leaves
+  // nothing behind then.
+  Dispatcher(const Options& options, std::size_t piece_bytes)
+      : options_(options),
+        memory_(Board::create()),
+        board_(memory_.as<Board>()),
+        zygote_(board_, [this, piece_bytes](std::size_t worker, ipc::Parcel& ends) {
+          Worker<C>(ends, board_, board_.workers[worker], piece_bytes).serve();
+        }) {
+    const std::size_t workers = worker_count(options);
+    workers_.reserve(workers);
+    for (std::size_t i = 0; i < workers; ++i) {
+      workers_.emplace_back(board_.workers[i], piece_bytes);
+      if (!start(i)) throw PoolBroken("the zygote is gone");
+    }
+  }
+
+  [[nodiscard]] std::size_t workers() const { return workers_.size(); }
+
+  // Throws PoolClosed or PoolBroken. Never waits for room.
+  void submit(JobPtr job) {
+    std::unique_lock lock(mutex_);
+    if (!broken_.empty()) throw PoolBroken(broken_);
+    if (closed_) throw PoolClosed();
+    ++submitted_;
+    ++unresolved_;
+    queue_.push_back(std::move(job));
+    if (collect() && collecting_) board_.ring<WaitOf<C>>();  // it may have been the collector's
+    if (!collecting_) rouse_keeper();
+  }
+
+  bool wait(TaskState& state, ipc::Deadline deadline) override {
+    std::unique_lock lock(mutex_);
+    while (!state.ready()) {
+      if (collecting_) {
+        follow(lock, state, deadline);
+      } else {
+        collect_until(lock, state, deadline);
+      }
+      if (!state.ready() && deadline.expired()) break;
+    }
+    if (!collecting_) pass_on();
+    return state.ready();
+  }
+
+  void close() {
+    const std::unique_lock lock(mutex_);
+    closed_ = true;
+    if (unresolved_ == 0) settle();
+  }
+
+  void join() {
+    {
+      const std::unique_lock lock(mutex_);
+      if (!closed_) throw std::logic_error("join() of a pool that is not closed: close() it first");
+    }
+    wait(settled_, ipc::Deadline::never());
+    {
+      const std::unique_lock lock(mutex_);
+      if (!finished_) {
+        for (Link& worker : workers_) worker.stop();
+        finish(ipc::Deadline::in(patience));
+      }
+    }
+    stop_keeper();
+  }
+
+  void terminate() {
+    {
+      const std::unique_lock lock(mutex_);
+      closed_ = true;
+      if (!finished_) {
+        finish(ipc::Deadline::now());
+        fail_all(std::make_exception_ptr(PoolTerminated()));
+      }
+    }
+    stop_keeper();
+  }
+
+ private:
+  using Link = WorkerLink<C>;
+  static constexpr std::chrono::seconds patience{
+      5};  // with workers that have nothing to do but end
+  static constexpr std::chrono::milliseconds zygote_checked{100};
+
+  // --- All below: the mutex is held. ---
+
+  // Takes in what there is and sends what can be sent. True when a job was resolved.
+  bool collect() {
+    const std::uint64_t before = unresolved_;
+    // Partner: ZygoteLoop::report. What a worker sent before its death is in its channel by now.
+    const auto deaths = board_.deaths.load(std::memory_order_acquire);
+    if (deaths != deaths_seen_) {
+      deaths_seen_ = deaths;
+      while (const auto death = finished_ ? std::nullopt : zygote_.next_death()) bury(*death);
+    }
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+      if (workers_[i].condemned()) continue;
+      try {
+        while (JobPtr job = workers_[i].pull()) resolve(*job);
+      } catch (const std::exception&) {
+        condemn(i);
+      }
+      if (workers_[i].owes() && !workers_[i].push()) condemn(i);
+    }
+    while (!queue_.empty() && assign()) {
+    }
+    return unresolved_ != before;
+  }
+
+  // Gives the next queued job to the worker that has the least to do. False when all have enough.
+  bool assign() {
+    std::size_t best = workers_.size();
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+      if (!workers_[i].accepts(options_.prefetch)) continue;
+      if (best == workers_.size() || workers_[i].load() < workers_[best].load()) best = i;
+    }
+    if (best == workers_.size()) return false;
+    workers_[best].give(std::move(queue_.front()));
+    queue_.pop_front();
+    if (!workers_[best].push()) condemn(best);
+    return true;
+  }
+
+  bool start(std::size_t worker) {
+    ipc::Parcel order = Zygote::start_order(worker);
+    workers_[worker].open(order);
+    return zygote_.start(order);
+  }
+
+  // Its channel is of no use any more. Its death will be reported, and then it is replaced.
+  void condemn(std::size_t worker) {
+    if (workers_[worker].condemned()) return;
+    workers_[worker].condemn();
+    if (!zygote_.kill(worker)) break_pool("the zygote is gone");
+  }
+
+  void bury(const DeathReport& death) {
+    Link& worker = workers_[death.worker];
+    while (JobPtr job = worker.pull_last()) resolve(*job);
+    auto abandoned = worker.abandon();
+    for (const JobPtr& job : abandoned.started) {
+      resolve(*job, std::make_exception_ptr(WorkerDied(death.pid, death.status, true)));
+    }
+    // These have not run: they are the next ones, in their order.
+    queue_.insert(queue_.begin(), abandoned.waiting.begin(), abandoned.waiting.end());
+    // A death that costs a task ends by itself when the tasks do; others could go on for ever.
+    idle_deaths_ = abandoned.started.empty() ? idle_deaths_ + 1 : 0;
+    if (idle_deaths_ > options_.idle_deaths_max) {
+      break_pool(std::to_string(idle_deaths_) + " workers in a row ended without taking a task; " +
+                 (death.fork_error != 0 ? std::string("fork: ") + std::strerror(death.fork_error)
+                                        : "the last one " + death.status.text()));
+      return;
+    }
+    try {
+      if (!start(death.worker)) break_pool("the zygote is gone");
+    } catch (const std::exception& error) {
+      break_pool(std::string("a dead worker cannot be replaced: ") + error.what());
+    }
+  }
+
+  void resolve(Job& job, std::exception_ptr error = nullptr) {
+    if (error == nullptr) idle_deaths_ = 0;
+    job.resolve(std::move(error));
+    if (--unresolved_ == 0 && closed_) settle();
+  }
+
+  void settle() {
+    if (!settled_.ready()) settled_.resolve();
+  }
+
+  void fail_all(const std::exception_ptr& error) {
+    for (Link& worker : workers_) {
+      auto [started, waiting] = worker.abandon();
+      for (const JobPtr& job : started) resolve(*job, error);
+      for (const JobPtr& job : waiting) resolve(*job, error);
+    }
+    for (const JobPtr& job : std::exchange(queue_, {})) resolve(*job, error);
+    if (closed_) settle();
+    board_.ring<WaitOf<C>>();
+  }
+
+  void break_pool(const std::string& why) {
+    if (finished_) return;
+    broken_ = why;
+    finish(ipc::Deadline::now());
+    fail_all(std::make_exception_ptr(PoolBroken(why)));
+  }
+
+  // Ends the processes: at the deadline at the latest, by force.
+  void finish(ipc::Deadline deadline) {
+    finished_ = true;
+    if (deadline.is_now()) {
+      zygote_.stop();
+    } else {
+      zygote_.finish(deadline);
+    }
+    for (Link& worker : workers_) worker.close();
+  }
+
+  // --- Who works while it waits ---
+
+  // Collects until `state` is ready. Leaves the mutex only to sleep.
+  void collect_until(std::unique_lock<std::mutex>& lock, TaskState& state, ipc::Deadline deadline) {
+    collecting_ = true;
+    const auto leave = [&](void*) { collecting_ = false; };
+    const std::unique_ptr<void, decltype(leave)> role(this, leave);
+    for (;;) {
+      const auto seen = board_.events.load(std::memory_order_acquire);  // partner: Board::ring
+      while (collect()) {
+      }
+      if (state.ready() || deadline.expired()) return;
+      lock.unlock();
+      const bool rang = bell_.await(
+          board_.bell, [&] { return board_.events.load(std::memory_order_acquire) != seen; },
+          earlier(deadline, ipc::Deadline::in(zygote_checked)));
+      lock.lock();
+      if (!rang) check_zygote();
+    }
+  }
+
+  // Sleeps until `state` is ready, or until there is nobody who collects.
+  void follow(std::unique_lock<std::mutex>& lock, TaskState& state, ipc::Deadline deadline) {
+    followers_.push_back(&state);
+    lock.unlock();
+    state.changed().await([&] { return state.ready() || !collecting_; }, deadline);
+    lock.lock();
+    followers_.erase(std::find(followers_.begin(), followers_.end(), &state));
+  }
+
+  // Calls the next to collect.
+  void pass_on() {
+    if (!followers_.empty()) {
+      followers_.front()->changed().notify_all();
+    } else if (keeper_pace() == Pace::feeding) {
+      rouse_keeper();
+    }
+  }
+
+  // With nobody to tell why, a pool without its zygote would wait for ever.
+  void check_zygote() {
+    if (!finished_ && !zygote_.alive()) break_pool("the zygote is gone");
+  }
+
+  // --- The keeper ---
+
+  // asleep: there is nothing to do; watching: workers are busy, and may die; feeding: tasks wait.
+  enum class Pace : std::uint8_t { asleep, watching, feeding };
+
+  [[nodiscard]] Pace keeper_pace() const {
+    if (finished_ || unresolved_ == 0) return Pace::asleep;
+    const bool owing = std::any_of(workers_.begin(), workers_.end(),
+                                   [](const Link& worker) { return worker.owes(); });
+    return !queue_.empty() || owing ? Pace::feeding : Pace::watching;
+  }
+
+  // Costs a submit() nothing while the keeper's pace is right already.
+  void rouse_keeper() {
+    const Pace pace = keeper_pace();
+    if (pace <= pace_ || keeper_finished_) return;
+    pace_ = pace;
+    if (keeper_.joinable()) {
+      keeper_wakes_.notify_one();
+    } else {
+      start_keeper();
+    }
+  }
+
+  void start_keeper() {
+    // Signals are for the threads that the program made.
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    try {
+      keeper_ = std::thread([this] { keep(); });
+    } catch (const std::system_error&) {
+      pace_ = Pace::asleep;  // no thread to be had: whoever waits does without, the next asks again
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+
+  void keep() {
+    std::unique_lock lock(mutex_);
+    for (std::uint64_t submitted = 0; !keeper_finished_;) {
+      if (!collecting_) {
+        check_zygote();
+        while (collect()) {
+        }
+      }
+      // While tasks come and go it stays awake, so that submit() need not wake it.
+      pace_ = submitted == submitted_ ? Pace::asleep : Pace::watching;
+      pace_ =
+          std::max(pace_, collecting_ ? std::min(keeper_pace(), Pace::watching) : keeper_pace());
+      submitted = submitted_;
+      const auto roused = [this, pace = pace_] { return keeper_finished_ || pace_ > pace; };
+      if (pace_ == Pace::asleep) {
+        keeper_wakes_.wait(lock, roused);
+      } else {
+        keeper_wakes_.wait_for(lock, std::chrono::milliseconds(pace_ == Pace::feeding ? 1 : 100),
+                               roused);
+      }
+    }
+  }
+
+  void stop_keeper() {
+    std::thread keeper;
+    {
+      const std::unique_lock lock(mutex_);
+      keeper_finished_ = true;
+      keeper_wakes_.notify_one();
+      keeper.swap(keeper_);
+    }
+    if (keeper.joinable()) keeper.join();
+  }
+
+  const Options options_;
+  ipc::Mapping memory_;
+  Board& board_;
+
+  std::mutex mutex_;
+  Zygote zygote_;
+  std::vector<Link> workers_;
+  std::deque<JobPtr> queue_;  // that no worker has yet, or has any more
+  std::uint64_t submitted_ = 0;
+  std::uint64_t unresolved_ = 0;
+  std::uint32_t deaths_seen_ = 0;
+  std::size_t idle_deaths_ = 0;  // in a row
+  bool closed_ = false;          // no more tasks
+  bool finished_ = false;        // no more processes
+  std::string broken_;           // why, when it is
+  TaskState settled_;            // closed, and every job resolved
+
+  std::atomic<bool> collecting_{false};  // written under the mutex; a follower reads it without
+  WaitOf<C> bell_;                       // the collector's
+  std::deque<TaskState*> followers_;
+
+  std::thread keeper_;
+  std::condition_variable keeper_wakes_;
+  Pace pace_ = Pace::asleep;
+  bool keeper_finished_ = false;
+};
+
+}  // namespace pools

@@ -1,0 +1,68 @@
+// What a future or a pool throws beside the task's own exception.
+#pragma once
+
+#include <sys/types.h>
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "ipc/process.hpp"
+
+namespace pools {
+
+class PoolError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// submit() after close(), join() or terminate().
+class PoolClosed : public PoolError {
+ public:
+  PoolClosed() : PoolError("the pool is closed and takes no more tasks") {}
+};
+
+// The pool was terminated before the task had a result.
+class PoolTerminated : public PoolError {
+ public:
+  PoolTerminated() : PoolError("the pool was terminated before this task was done") {}
+};
+
+// The pool can run nothing any more; the text says why.
+class PoolBroken : public PoolError {
+ public:
+  explicit PoolBroken(const std::string& why) : PoolError("the pool is broken: " + why) {}
+};
+
+// The worker ended while it had the task.
+class WorkerDied : public PoolError {
+ public:
+  WorkerDied(pid_t worker, ipc::ExitStatus how, bool started)
+      : PoolError(
+            "worker " + std::to_string(worker) + " " + how.text() +
+            (started ? "; its task may have run, in part or whole" : "; its task has not run")),
+        pid(worker),
+        status(how),
+        may_have_run(started) {}
+
+  const pid_t pid;
+  const ipc::ExitStatus status;  // signal or exit code
+  const bool may_have_run;
+};
+
+// A task threw what cannot be thrown again as itself: it keeps its name and its text.
+class RemoteError : public PoolError {
+ public:
+  RemoteError(std::string type_name, std::string what_text, pid_t worker)
+      : PoolError(type_name + " in worker " + std::to_string(worker) +
+                  (what_text.empty() ? "" : ": " + what_text)),
+        type(std::move(type_name)),
+        text(std::move(what_text)),
+        pid(worker) {}
+
+  const std::string type;  // as in the source: "app::ParseError", "int"
+  const std::string text;  // its what(), empty when it has none
+  const pid_t pid;
+};
+
+}  // namespace pools

@@ -1,0 +1,107 @@
+// Tasks and answers of any size over a channel that carries pieces.
+//
+//   message: [header][body]      piece 1: [header][begin of the body]   piece 2...: [the rest]
+//
+// A channel has one sender, so the pieces of a message follow each other. All are as long as the
+// channel carries, except for the last.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "ipc/channel.hpp"
+
+namespace pools {
+
+struct MessageHeader {
+  std::uint64_t bytes;  // of the whole message
+  std::uint64_t task;   // 0 in place of a task: nothing comes any more
+};
+
+using Message = std::vector<std::byte>;
+
+// Fills in the header of a message that is otherwise ready.
+inline void set_header(Message& message, std::uint64_t task) {
+  const MessageHeader header{.bytes = message.size(), .task = task};
+  std::memcpy(message.data(), &header, sizeof header);
+}
+
+inline MessageHeader header_of(ipc::Bytes message) {
+  MessageHeader header;
+  std::memcpy(&header, message.data(), sizeof header);
+  return header;
+}
+
+// Where the next piece of an outgoing message begins, and whether there is one.
+class Cutter {
+ public:
+  explicit Cutter(std::size_t piece_bytes) : piece_bytes_(piece_bytes) {}
+
+  void begin(ipc::Bytes message) { left_ = message; }
+  [[nodiscard]] bool done() const { return left_.empty(); }
+  [[nodiscard]] ipc::Bytes piece() const {
+    return left_.first(std::min(piece_bytes_, left_.size()));
+  }
+  void sent() { left_ = left_.subspan(piece().size()); }
+
+ private:
+  std::size_t piece_bytes_;
+  ipc::Bytes left_;
+};
+
+// Puts incoming pieces together.
+class Joiner {
+ public:
+  explicit Joiner(std::size_t piece_bytes) : piece_(piece_bytes) {}
+
+  // Where to receive the next piece. Ends the life of a whole message's view.
+  [[nodiscard]] ipc::Buffer room() {
+    if (have_ == bytes_) begin();
+    return have_ == 0 ? std::span(piece_) : std::span(message_).subspan(have_);
+  }
+
+  // Takes the piece that was received there. True when the message is whole.
+  // Throws std::runtime_error when this is no message of a pool.
+  bool add(std::size_t piece) {
+    if (have_ == 0) {
+      if (piece < sizeof(MessageHeader)) refuse(piece);
+      bytes_ = header_of(piece_).bytes;
+      if (bytes_ < piece || (bytes_ > piece && piece < piece_.size())) refuse(bytes_);
+      if (bytes_ > piece) {
+        message_.resize(bytes_);
+        std::memcpy(message_.data(), piece_.data(), piece);
+      }
+    }
+    have_ += piece;
+    return whole();
+  }
+  [[nodiscard]] bool whole() const { return have_ > 0 && have_ == bytes_; }
+
+  // The message. Requires whole().
+  [[nodiscard]] ipc::Bytes view() const {
+    return message_.empty() ? std::span(piece_).first(bytes_) : std::span(message_);
+  }
+
+ private:
+  void begin() {
+    have_ = bytes_ = 0;
+    message_ = {};
+  }
+
+  [[noreturn]] static void refuse(std::uint64_t bytes) {
+    throw std::runtime_error("not a message of a pool: its length cannot be " +
+                             std::to_string(bytes));
+  }
+
+  std::vector<std::byte> piece_;  // all of a message that has one piece
+  Message message_;
+  std::size_t have_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace pools

@@ -1,0 +1,21 @@
+// Names that are put together at compile time: "process_" and "pipe".
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace pools {
+
+template <const std::string_view&... Parts>
+struct JoinedName {
+  static constexpr auto characters = [] {
+    std::array<char, (Parts.size() + ...)> all{};
+    auto* to = all.begin();
+    ((to = std::copy(Parts.begin(), Parts.end(), to)), ...);
+    return all;
+  }();
+  static constexpr std::string_view value{characters.data(), characters.size()};
+};
+
+}  // namespace pools

@@ -1,0 +1,117 @@
+// Work in worker processes, over any channel that crosses processes.
+//
+//   auto pool = pools::ProcessPool<ipc::UnixStream>({.workers = 3});
+//   auto answer = pool.submit([](int x) { return x * 2; }, 21);
+//   answer.get();
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "ipc/channel.hpp"
+#include "pools/call.hpp"
+#include "pools/dispatcher.hpp"
+#include "pools/map.hpp"
+#include "pools/name.hpp"
+#include "pools/options.hpp"
+#include "pools/program_threads.hpp"
+
+namespace pools {
+
+// A worker that dies costs the task that it was running, which gets WorkerDied, and nothing else: a
+// new one takes its place, and tasks that it had not begun are run by others.
+// Arguments and results are copied (pools/codec.hpp); functions have to be trivially copyable, and
+// what they refer to has to exist since before the pool.
+// All members may be called from any thread at any time.
+template <ipc::Channel C>
+requires(C::traits.crosses_processes) class ProcessPool {
+  static constexpr std::string_view prefix = "process_";
+
+ public:
+  static constexpr std::string_view name = JoinedName<prefix, C::name>::value;
+
+  // Requires that the process has one thread, or Options::fork_with_threads: workers are forked
+  // from a copy of the process as it is now. Throws std::logic_error otherwise,
+  // std::invalid_argument for options that cannot be, std::system_error when the system refuses.
+  explicit ProcessPool(const Options& options = {})
+      : dispatcher_(std::make_shared<Dispatcher<C>>(checked(options), piece_bytes(options))) {}
+
+  ProcessPool(ProcessPool&&) = delete;
+
+  // Waits until every task is done.
+  ~ProcessPool() {
+    close();
+    join();
+  }
+
+  [[nodiscard]] std::size_t workers() const { return dispatcher_->workers(); }
+
+  // Never waits: what does not fit a channel is kept here. Throws PoolClosed or PoolBroken.
+  template <class F, class... Args>
+  requires Callable<F, Args...>
+  auto submit(F&& function, Args&&... args) -> Future<ResultOf<F, Args...>> {
+    using R = ResultOf<F, Args...>;
+    if constexpr (!std::is_void_v<R>) check_encodable<R>();
+    Writer call(sizeof(MessageHeader));
+    encode_call(call, std::forward<F>(function), std::forward<Args>(args)...);
+    auto job = std::make_shared<Job>(std::move(call.bytes()));
+    dispatcher_->submit(job);
+    return {std::move(job), dispatcher_, [](TaskState& state) {
+              Reader answer(static_cast<Job&>(state).answer);
+              answer.take(sizeof(MessageHeader));
+              return decode_answer<R>(answer);
+            }};
+  }
+
+  // The results in the order of the range. Returns when every chunk has ended; throws the first
+  // error then. std::invalid_argument when chunk is 0.
+  template <class F, std::ranges::input_range Range>
+  auto map(F&& function, Range&& range, std::size_t chunk = automatic_chunk) {
+    return pools::map(*this, std::forward<F>(function), std::forward<Range>(range), chunk);
+  }
+  template <class F, std::ranges::input_range Range>
+  void for_each(F&& function, Range&& range, std::size_t chunk = automatic_chunk) {
+    pools::for_each(*this, std::forward<F>(function), std::forward<Range>(range), chunk);
+  }
+
+  // Takes no more tasks.
+  void close() { dispatcher_->close(); }
+  // Waits until every task is done and every process has ended. Requires close() or terminate():
+  // std::logic_error otherwise.
+  void join() { dispatcher_->join(); }
+  // Kills the workers. Futures that are not resolved get PoolTerminated.
+  void terminate() { dispatcher_->terminate(); }
+
+ private:
+  static std::size_t piece_bytes(const Options& options) {
+    constexpr std::size_t suits = 4096;  // a page: what most mechanisms move well
+    constexpr std::size_t least = 64;
+    const std::size_t carried = C::traits.message_bytes_max;
+    if (options.message_bytes == 0) return std::min(suits, carried);
+    if (options.message_bytes < least || options.message_bytes > carried) {
+      throw std::invalid_argument("message_bytes is " + std::to_string(options.message_bytes) +
+                                  ", a pool over " + std::string(C::name) + " takes " +
+                                  std::to_string(least) + " to " + std::to_string(carried));
+    }
+    return options.message_bytes;
+  }
+
+  static const Options& checked(const Options& options) {
+    const std::size_t threads = program_threads();
+    if (threads > 1 && !options.fork_with_threads) {
+      throw std::logic_error(
+          "a process pool is made before the process has threads, this one has " +
+          std::to_string(threads) + ": make it earlier, or see Options::fork_with_threads");
+    }
+    return options;
+  }
+
+  std::shared_ptr<Dispatcher<C>> dispatcher_;
+};
+
+}  // namespace pools

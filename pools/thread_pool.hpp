@@ -1,0 +1,161 @@
+// Work on threads, over one queue guarded by a lock.
+#pragma once
+
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string_view>
+#include <thread>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "pools/call.hpp"
+#include "pools/errors.hpp"
+#include "pools/future.hpp"
+#include "pools/locks.hpp"
+#include "pools/map.hpp"
+#include "pools/name.hpp"
+#include "pools/options.hpp"
+#include "pools/thread_queue.hpp"
+
+namespace pools {
+
+namespace detail {
+
+template <class R>
+class ResultTask : public ThreadTask {
+ public:
+  R take() {
+    if constexpr (!std::is_void_v<R>) return std::move(*result_);
+  }
+
+ protected:
+  std::optional<std::conditional_t<std::is_void_v<R>, std::monostate, R>> result_;
+};
+
+template <class R, class F, class... Args>
+class CallTask final : public ResultTask<R> {
+ public:
+  template <class G, class... As>
+  explicit CallTask(G&& function, As&&... args)
+      : call_(std::in_place, std::forward<G>(function),
+              std::tuple<Args...>(std::forward<As>(args)...)) {}
+
+  void run() override {
+    std::exception_ptr error;
+    try {
+      auto& [function, arguments] = *call_;
+      if constexpr (std::is_void_v<R>) {
+        std::apply(function, std::move(arguments));
+      } else {
+        this->result_.emplace(std::apply(function, std::move(arguments)));
+      }
+    } catch (...) {
+      error = std::current_exception();
+    }
+    call_.reset();  // what the task held is gone when its future is ready
+    this->resolve(std::move(error));
+  }
+
+ private:
+  std::optional<std::pair<F, std::tuple<Args...>>> call_;
+};
+
+}  // namespace detail
+
+// The same vocabulary as ProcessPool. Arguments and results are copied or moved, not encoded, and a
+// function may hold what it likes. A task that ends the process ends it for everybody.
+// All members may be called from any thread at any time, except for join(), terminate() and the
+// destructor, which a task of this pool must not call.
+template <NamedLock L>
+class ThreadPool {
+  static constexpr std::string_view prefix = "thread_";
+
+ public:
+  static constexpr std::string_view name = JoinedName<prefix, L::name>::value;
+
+  // Throws std::invalid_argument for options that cannot be, std::system_error when there is no
+  // thread to be had.
+  explicit ThreadPool(const Options& options = {})
+      : workers_(worker_count(options)), queue_(std::make_shared<ThreadQueue<L>>(workers_)) {
+    try {
+      for (std::size_t i = 0; i < workers_; ++i) {
+        threads_.emplace_back([queue = queue_.get(), i] { queue->serve(i); });
+      }
+    } catch (...) {
+      terminate();
+      throw;
+    }
+  }
+
+  ThreadPool(ThreadPool&&) = delete;
+
+  // Waits until every task is done.
+  ~ThreadPool() {
+    close();
+    join();
+  }
+
+  [[nodiscard]] std::size_t workers() const { return workers_; }
+
+  // Throws PoolClosed.
+  template <class F, class... Args>
+  requires Callable<F, Args...>
+  auto submit(F&& function, Args&&... args) -> Future<ResultOf<F, Args...>> {
+    using R = ResultOf<F, Args...>;
+    auto task = std::make_shared<detail::CallTask<R, std::decay_t<F>, std::decay_t<Args>...>>(
+        std::forward<F>(function), std::forward<Args>(args)...);
+    queue_->push(task);
+    return {std::move(task), queue_,
+            [](TaskState& state) { return static_cast<detail::ResultTask<R>&>(state).take(); }};
+  }
+
+  // The results in the order of the range. Returns when every chunk has ended; throws the first
+  // error then. std::invalid_argument when chunk is 0.
+  template <class F, std::ranges::input_range Range>
+  auto map(F&& function, Range&& range, std::size_t chunk = automatic_chunk) {
+    return pools::map(*this, std::forward<F>(function), std::forward<Range>(range), chunk);
+  }
+  template <class F, std::ranges::input_range Range>
+  void for_each(F&& function, Range&& range, std::size_t chunk = automatic_chunk) {
+    pools::for_each(*this, std::forward<F>(function), std::forward<Range>(range), chunk);
+  }
+
+  // Takes no more tasks.
+  void close() { queue_->close(); }
+
+  // Waits until every task is done and every thread has ended. Requires close() or terminate():
+  // std::logic_error otherwise.
+  void join() {
+    if (!queue_->closed()) {
+      throw std::logic_error("join() of a pool that is not closed: close() it first");
+    }
+    const std::lock_guard hold(joining_);
+    for (std::thread& thread : threads_) {
+      if (thread.joinable()) thread.join();
+    }
+  }
+
+  // Tasks that were not begun get PoolTerminated. A thread cannot be killed: those that run are
+  // waited for, and keep their results.
+  void terminate() {
+    close();
+    for (const auto& task : queue_->drain()) {
+      task->resolve(std::make_exception_ptr(PoolTerminated()));
+    }
+    join();
+  }
+
+ private:
+  const std::size_t workers_;
+  const std::shared_ptr<ThreadQueue<L>> queue_;
+  std::mutex joining_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace pools

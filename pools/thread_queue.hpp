@@ -1,0 +1,134 @@
+// The queue of a thread pool, and those who serve it.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "ipc/eventcount.hpp"
+#include "pools/errors.hpp"
+#include "pools/future.hpp"
+#include "pools/guarded.hpp"
+#include "pools/locks.hpp"
+
+namespace pools {
+
+// A task that any thread of its pool can run.
+class ThreadTask : public TaskState {
+ public:
+  virtual ~ThreadTask() = default;
+  // Runs it and resolves it. Does not throw.
+  virtual void run() = 0;
+};
+using ThreadTaskPtr = std::shared_ptr<ThreadTask>;
+
+// All members may be called from any thread at any time.
+template <NamedLock L>
+class ThreadQueue final : public Engine {
+ public:
+  explicit ThreadQueue(std::size_t threads) : sleepers_(threads) {}
+
+  // Throws PoolClosed.
+  void push(ThreadTaskPtr task) {
+    Sleeper* sleeper = state_.with([&](State& state) {
+      if (state.closed) throw PoolClosed();
+      state.tasks.push_back(std::move(task));
+      return state.next_sleeper();
+    });
+    if (sleeper != nullptr) sleeper->wake();
+  }
+
+  // The life of thread `index`: runs tasks until the queue is closed and empty.
+  void serve(std::size_t index) {
+    served = this;
+    Sleeper& self = sleepers_[index];
+    for (bool closed = false; !closed;) {
+      const auto task = state_.with([&](State& state) {
+        auto next = state.next_task();
+        closed = next == nullptr && state.closed;
+        if (next == nullptr && !closed) state.sleeping.push_back(&self);
+        return next;
+      });
+      if (task != nullptr) {
+        task->run();
+      } else if (!closed) {
+        self.sleep();
+      }
+    }
+  }
+
+  // A thread of this pool runs other tasks while it waits, so that a task can wait for tasks.
+  bool wait(TaskState& awaited, ipc::Deadline deadline) override {
+    while (served == this && !awaited.ready() && !deadline.expired()) {
+      const auto task = state_.with([](State& state) { return state.next_task(); });
+      if (task == nullptr) break;
+      task->run();
+    }
+    return awaited.changed().await([&] { return awaited.ready(); }, deadline);
+  }
+
+  void close() {
+    const auto sleeping = state_.with([](State& state) {
+      state.closed = true;
+      return std::exchange(state.sleeping, {});
+    });
+    for (Sleeper* sleeper : sleeping) sleeper->wake();
+  }
+
+  [[nodiscard]] bool closed() const {
+    return state_.with([](const State& state) { return state.closed; });
+  }
+
+  // Takes away what nobody has begun.
+  std::deque<ThreadTaskPtr> drain() {
+    return state_.with([](State& state) { return std::exchange(state.tasks, {}); });
+  }
+
+ private:
+  // Where a thread that has nothing to do waits: a task wakes one thread, not all.
+  class Sleeper {
+   public:
+    void sleep() {
+      event_.await([this] { return woken_.load(std::memory_order_acquire); },
+                   ipc::Deadline::never());
+      woken_.store(false, std::memory_order_relaxed);  // nobody wakes it before it lies down again
+    }
+    void wake() {
+      woken_.store(true, std::memory_order_release);  // partner: sleep()
+      event_.notify_all();
+    }
+
+   private:
+    std::atomic<bool> woken_{false};
+    ipc::Eventcount event_;
+  };
+
+  struct State {
+    std::deque<ThreadTaskPtr> tasks;
+    std::vector<Sleeper*> sleeping;  // who lay down last is woken first: its cache is still warm
+    bool closed = false;
+
+    ThreadTaskPtr next_task() {
+      if (tasks.empty()) return nullptr;
+      auto task = std::move(tasks.front());
+      tasks.pop_front();
+      return task;
+    }
+
+    Sleeper* next_sleeper() {
+      if (sleeping.empty()) return nullptr;
+      Sleeper* sleeper = sleeping.back();
+      sleeping.pop_back();
+      return sleeper;
+    }
+  };
+
+  static inline thread_local const Engine* served = nullptr;  // by this thread
+
+  std::vector<Sleeper> sleepers_;
+  Guarded<State, typename L::Lock> state_;
+};
+
+}  // namespace pools
