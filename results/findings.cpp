@@ -1,0 +1,191 @@
+#include "results/findings.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "results/units.hpp"
+
+namespace results {
+namespace {
+
+constexpr std::string_view time = "real_time_ns";
+
+struct Best {
+  Name name;
+  double value;
+};
+
+class Reader {
+ public:
+  Reader(const Measurements& measurements, const Catalog& catalog)
+      : measurements_(measurements), catalog_(catalog) {}
+
+  std::vector<Finding> all() const {
+    std::vector<Finding> found;
+    const auto add = [&](std::string about, const std::string& says) {
+      if (!says.empty()) found.push_back({std::move(about), says});
+    };
+    add("Sharing data", sharing());
+    add("There and back", cheapest_round_trip());
+    add("Process or thread", process_or_thread());
+    add("Waking", waking());
+    add("Bandwidth", bandwidth());
+    add("Pools", pools());
+    return found;
+  }
+
+ private:
+  using Accept = std::function<bool(const Name&)>;
+
+  [[nodiscard]] std::optional<double> value(const Name& name, std::string_view figure) const {
+    const std::optional<Summary> summary = measurements_.summary(name, figure);
+    if (!summary) return std::nullopt;
+    return summary->median;
+  }
+
+  // The accepted row with the least, or the most, of a figure.
+  [[nodiscard]] std::optional<Best> best(std::string_view scenario, const Keys& keys,
+                                         std::string_view figure, bool lower,
+                                         const Accept& accept) const {
+    std::optional<Best> best;
+    for (const Name& name : measurements_.names(scenario, keys)) {
+      const std::optional<double> here = value(name, figure);
+      if (!here || !accept(name)) continue;
+      if (!best || (lower ? *here < best->value : *here > best->value)) best = {name, *here};
+    }
+    return best;
+  }
+
+  [[nodiscard]] std::string sharing() const {
+    const Accept lock = [](const Name& name) {
+      return name.value("guard") != "atomic" && !name.value("guard").starts_with("owner_");
+    };
+    const Accept owner = [](const Name& name) { return name.value("guard").starts_with("owner_"); };
+    const auto at = [&](std::string_view peer, const Accept& accept) {
+      return best("shared_data", {{"data", "counter"}, {"workers", "2"}, {"peer", peer}}, time,
+                  true, accept);
+    };
+    const auto threads = at("thread", lock), processes = at("process", lock);
+    if (!threads || !processes) return {};
+    std::string says = fmt::format(
+        "two workers that add to one counter need {} an update as threads under `{}` and {} as "
+        "processes under `{}`, the cheapest lock of each: {} ×",
+        with_unit(threads->value, Unit::nanoseconds), threads->name.value("guard"),
+        with_unit(processes->value, Unit::nanoseconds), processes->name.value("guard"),
+        ratio_text(processes->value / threads->value));
+    if (const auto message = at("process", owner)) {
+      says +=
+          fmt::format("; as messages to an owner at least {} (`{}`)",
+                      with_unit(message->value, Unit::nanoseconds), message->name.value("guard"));
+    }
+    return says + ".";
+  }
+
+  [[nodiscard]] std::string cheapest_round_trip() const {
+    const Keys keys = {{"cpus", "cross"}, {"peer", "process"}, {"bytes", "64"}};
+    const auto spinner = best("round_trip", keys, time, true, [&](const Name& name) {
+      return catalog_.spins(name.value("channel"));
+    });
+    const auto sleeper = best("round_trip", keys, time, true, [&](const Name& name) {
+      return !catalog_.spins(name.value("channel"));
+    });
+    if (!sleeper) return {};
+    std::string says = fmt::format(
+        "64 B between processes on two CPUs take at least {} (`{}`) with a peer that sleeps",
+        with_unit(sleeper->value, Unit::nanoseconds), sleeper->name.value("channel"));
+    if (spinner) {
+      says +=
+          fmt::format(", and {} (`{}`) with one that keeps its CPU busy",
+                      with_unit(spinner->value, Unit::nanoseconds), spinner->name.value("channel"));
+      const auto line = best("floor", {{"what", "cache_line"}, {"cpus", "cross"}}, time, true,
+                             [](const Name& name) { return name.value("peer") != "thread"; });
+      if (line) {
+        says += fmt::format(": {} × the {} of a bare cache line",
+                            ratio_text(spinner->value / line->value),
+                            with_unit(line->value, Unit::nanoseconds));
+      }
+    }
+    return says + ".";
+  }
+
+  // Ratios over channels of two rows that differ in one key.
+  [[nodiscard]] std::vector<double> ratios(const Keys& keys, std::string_view key,
+                                           std::string_view above, std::string_view below,
+                                           const Accept& accept) const {
+    std::vector<double> ratios;
+    for (const Name& name : measurements_.names("round_trip", keys)) {
+      if (name.value(key) != above || !accept(name)) continue;
+      const auto a = value(name, time), b = value(name.with(key, below), time);
+      if (a && b && *b > 0) ratios.push_back(*a / *b);
+    }
+    std::sort(ratios.begin(), ratios.end());
+    return ratios;
+  }
+
+  [[nodiscard]] std::string process_or_thread() const {
+    const std::vector<double> all = ratios({{"cpus", "cross"}, {"bytes", "64"}}, "peer", "process",
+                                           "thread", [](const Name&) { return true; });
+    if (all.size() < 2) return {};
+    return fmt::format(
+        "over the same mechanism, a round trip between processes takes {} × as long as between "
+        "threads (median of {} mechanisms, {} to {}; 64 B, two CPUs).",
+        ratio_text(median(all)), all.size(), ratio_text(all.front()), ratio_text(all.back()));
+  }
+
+  [[nodiscard]] std::string waking() const {
+    const std::vector<double> all =
+        ratios({{"peer", "process"}, {"bytes", "64"}}, "cpus", "cross", "same",
+               [&](const Name& name) { return !catalog_.spins(name.value("channel")); });
+    if (all.size() < 2) return {};
+    return fmt::format(
+        "where the peer sleeps, a round trip on two CPUs takes {} × as long as on one (median of "
+        "{} mechanisms, {} to {}; 64 B, processes).",
+        ratio_text(median(all)), all.size(), ratio_text(all.front()), ratio_text(all.back()));
+  }
+
+  [[nodiscard]] std::string bandwidth() const {
+    const auto most = best("one_way", {{"cpus", "cross"}, {"peer", "process"}}, "bytes_per_second",
+                           false, [](const Name&) { return true; });
+    if (!most) return {};
+    std::string says =
+        fmt::format("the most between processes on two CPUs is {} (`{}`, {})",
+                    with_unit(most->value, Unit::bytes_per_second), most->name.value("channel"),
+                    bytes_text(most->name.value("bytes")));
+    const auto copy = best("floor", {{"what", "memcpy"}, {"bytes", most->name.value("bytes")}},
+                           time, true, [](const Name&) { return true; });
+    const double size = std::stod("0" + std::string(most->name.value("bytes")));
+    if (copy && copy->value > 0 && size > 0) {
+      says += fmt::format("; memcpy alone copies such a piece at {}",
+                          with_unit(size / copy->value * 1e9, Unit::bytes_per_second));
+    }
+    return says + ".";
+  }
+
+  [[nodiscard]] std::string pools() const {
+    const auto at = [&](std::string_view kind) {
+      return best("pool_map", {{"task", "empty"}, {"workers", "2"}}, "tasks_per_second", false,
+                  [kind](const Name& name) { return name.value("pool").starts_with(kind); });
+    };
+    const auto threads = at("thread_"), processes = at("process_");
+    if (!threads || !processes) return {};
+    return fmt::format(
+        "of tasks that do nothing, two workers get at most {} done as threads (`{}`) and {} as "
+        "processes (`{}`).",
+        with_unit(threads->value, Unit::per_second), threads->name.value("pool"),
+        with_unit(processes->value, Unit::per_second), processes->name.value("pool"));
+  }
+
+  const Measurements& measurements_;
+  const Catalog& catalog_;
+};
+
+}  // namespace
+
+std::vector<Finding> findings(const Measurements& measurements, const Catalog& catalog) {
+  return Reader(measurements, catalog).all();
+}
+
+}  // namespace results

@@ -1,0 +1,177 @@
+#include "results/render.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace results {
+namespace {
+
+std::string replace_each(std::string_view text, std::string_view specials,
+                         std::string_view before) {
+  std::string result;
+  for (const char c : text) {
+    if (c == '\n' || c == '\r') {
+      result += ' ';
+      continue;
+    }
+    if (specials.find(c) != std::string_view::npos) result += before;
+    result += c;
+  }
+  return result;
+}
+
+// Characters, not bytes: of UTF-8 only the first byte of each counts.
+std::size_t width(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+std::string padded(std::string_view text, std::size_t columns, bool right) {
+  const std::string blanks(columns - std::min(columns, width(text)), ' ');
+  return right ? blanks + std::string(text) : std::string(text) + blanks;
+}
+
+// The heading of a column; its unit too, unless all of the table is in that unit.
+std::string head_text(const Table& table, const Head& head) {
+  std::string text = head.text;
+  if (head.relative || table.spec->a_scale_per_cell || head.scale.symbol.empty()) return text;
+  if (head.figure.name == table.heads.front().figure.name && !table.heads.front().relative) {
+    return text;
+  }
+  return fmt::format("{}, {}", text, head.scale.symbol);
+}
+
+std::string label_text(const Line& line, std::size_t i) {
+  const std::string code = line.labels[i].empty() ? "" : markdown_code(line.labels[i]);
+  return i == 0 && line.spins ? code + " ↻" : code;
+}
+
+std::string label_for(const std::string& key, const std::string& value) {
+  return key == "bytes" ? bytes_text(value) : value;
+}
+
+using Rows = std::vector<std::vector<std::string>>;
+
+// Aligned in the source too: a page is read there as well.
+std::string markdown_rows(const Rows& rows, std::size_t labels) {
+  std::vector<std::size_t> widths(rows.front().size(), 3);
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
+  }
+  std::string text;
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    for (std::size_t i = 0; i < rows[r].size(); ++i) {
+      text += fmt::format("| {} ", padded(rows[r][i], widths[i], i >= labels));
+    }
+    text += "|\n";
+    if (r > 0) continue;
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+      text += i >= labels ? fmt::format("|{}:", std::string(widths[i] + 1, '-'))
+                          : fmt::format("|{}", std::string(widths[i] + 2, '-'));
+    }
+    text += "|\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string markdown_text(std::string_view text) {
+  return replace_each(text, "\\`*_<>[]|#&~", "\\");
+}
+
+std::string markdown_code(std::string_view text) {
+  // In code, only the border of a cell is special, and a backtick needs a longer fence.
+  const std::string cell = replace_each(text, "|", "\\");
+  return text.find('`') == std::string_view::npos ? fmt::format("`{}`", cell)
+                                                  : fmt::format("`` {} ``", cell);
+}
+
+std::string csv_field(std::string_view text) {
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+std::string reading(const Table& table) {
+  const Head& first = table.heads.front();
+  const bool lower = first.figure.lower_is_better;
+  std::string text = first.relative || table.spec->a_scale_per_cell || first.scale.symbol.empty()
+                         ? std::string()
+                         : first.scale.symbol + "; ";
+  text += lower ? "lower is better" : "higher is better";
+  return text;
+}
+
+std::string markdown(const Table& table) {
+  Rows rows;
+  std::vector<std::string>& header = rows.emplace_back();
+  for (const std::string& key : table.label_keys) header.push_back(heading_for(key));
+  for (const Head& head : table.heads) header.push_back(head_text(table, head));
+  for (const Line& line : table.lines) {
+    std::vector<std::string>& row = rows.emplace_back();
+    for (std::size_t i = 0; i < line.labels.size(); ++i) {
+      row.push_back(table.label_keys[i] == "bytes" ? label_for("bytes", line.labels[i])
+                                                   : label_text(line, i));
+    }
+    for (std::size_t i = 0; i < line.cells.size(); ++i) {
+      row.push_back(cell_text(table, table.heads[i], line.cells[i]));
+    }
+  }
+  std::string text = markdown_rows(rows, table.label_keys.size());
+  for (const std::string& note : table.notes) text += fmt::format("\n{}\n", note);
+  return text;
+}
+
+std::string csv(const std::vector<Table>& tables) {
+  std::string text = "row,column,figure,median,lower,upper,coverage,launches,ratio\r\n";
+  for (const Table& table : tables) {
+    for (const Line& line : table.lines) {
+      for (std::size_t i = 0; i < line.cells.size(); ++i) {
+        const Cell& cell = line.cells[i];
+        if (!cell.value) continue;
+        text += fmt::format(
+            "{},{},{},{},{},{},{:.4f},{},{}\r\n", csv_field(cell.name.text()),
+            csv_field(table.heads[i].text), table.heads[i].figure.name, cell.value->median,
+            cell.value->interval.lower, cell.value->interval.upper, cell.value->interval.coverage,
+            cell.value->launches, cell.ratio ? fmt::format("{:.4g}", *cell.ratio) : std::string());
+      }
+    }
+  }
+  return text;
+}
+
+std::string terminal(const Table& table) {
+  Rows rows;
+  const std::string unit = table.heads.front().relative ? "" : table.heads.front().scale.symbol;
+  std::vector<std::string>& header = rows.emplace_back();
+  header.push_back(fmt::format("{}{}{}", table.spec->title, unit.empty() ? "" : ", ", unit));
+  for (const Head& head : table.heads) header.push_back(head_text(table, head));
+  for (const Line& line : table.lines) {
+    std::vector<std::string>& row = rows.emplace_back();
+    row.push_back(fmt::format("  {}{}", fmt::join(line.labels, " "), line.spins ? " (spins)" : ""));
+    for (std::size_t i = 0; i < line.cells.size(); ++i) {
+      row.push_back(cell_text(table, table.heads[i], line.cells[i]));
+    }
+  }
+  std::vector<std::size_t> widths(rows.front().size(), 0);
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      text += (i == 0 ? "" : "  ") + padded(row[i], widths[i], i > 0);
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+}  // namespace results

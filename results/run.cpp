@@ -1,0 +1,340 @@
+#include "results/run.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+#include <map>
+#include <random>
+#include <regex>
+#include <span>
+#include <sstream>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include "results/launch.hpp"
+#include "results/machine.hpp"
+#include "results/progress.hpp"
+
+namespace results {
+namespace fs = std::filesystem;
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Seconds = std::chrono::duration<double>;
+
+constexpr int rounds_min = 3;
+
+// What a size asks for.
+struct Plan {
+  int rounds;
+  Seconds budget;  // of measuring, 0 for none
+};
+Plan plan_of(const RunOptions& options) {
+  if (options.rounds > 0) return {options.rounds, Seconds(0)};
+  if (options.size == "smoke") return {1, Seconds(0)};
+  if (options.size == "full") return {10, Seconds(0)};
+  return {5, std::chrono::minutes(3)};
+}
+
+// How long launches take, to tell how long the rest will.
+class Estimate {
+ public:
+  void add(const Benchmark& benchmark, Seconds taken) {
+    auto& known = launches_[benchmark.name()];
+    known.seconds += taken.count();
+    known.count += 1;
+    seconds_ += taken.count();
+    rows_ += static_cast<double>(benchmark.rows.size());
+  }
+
+  // Of a binary that was not launched yet, as long per row as the others; none at the very start.
+  [[nodiscard]] double seconds(const Benchmark& benchmark) const {
+    const auto known = launches_.find(benchmark.name());
+    if (known != launches_.end()) return known->second.seconds / known->second.count;
+    return rows_ == 0 ? 0 : seconds_ / rows_ * static_cast<double>(benchmark.rows.size());
+  }
+  [[nodiscard]] bool empty() const { return rows_ == 0; }
+
+ private:
+  struct Known {
+    double seconds = 0;
+    int count = 0;
+  };
+  std::map<std::string, Known> launches_;
+  double seconds_ = 0;
+  double rows_ = 0;
+};
+
+// One run from its first launch to its file.
+class Session {
+ public:
+  Session(const RunOptions& options, fs::path file)
+      : options_(options),
+        file_(std::move(file)),
+        started_(std::time(nullptr)),
+        plan_(plan_of(options)),
+        before_(Activity::now()) {}
+
+  Exit run() {
+    read_catalog();
+    find_benchmarks();
+    measure();
+    return finish();
+  }
+
+ private:
+  void fail(const std::string& line, const std::string& errors = {}) {
+    progress_.line("ipc-compare: " + line);
+    std::istringstream lines(errors);
+    for (std::string text; std::getline(lines, text);) progress_.line("  | " + text);
+    failures_.push_back(line);
+  }
+
+  // The catalog names the scenarios, and each has a binary of its name.
+  void read_catalog() {
+    const fs::path program = options_.bin / "catalog";
+    if (::access(program.c_str(), X_OK) != 0) {
+      throw Failure(
+          Exit::benchmark,
+          fmt::format("there is no {}; build the benchmarks, or name their folder with --bin",
+                      program.string()));
+    }
+    const Ended ended = execute({program.string(), "--json"}, stop_, options_.row_timeout);
+    catalog_ = Json::parse(ended.output, nullptr, false);
+    if (ended.interrupted) throw Failure(Exit::interrupted, "interrupted; nothing was measured");
+    if (!ended.success() || !catalog_.is_object() || !catalog_.contains("scenarios")) {
+      throw Failure(Exit::benchmark, fmt::format("{} --json {} and tells of no scenarios",
+                                                 program.string(), ended.text()));
+    }
+  }
+
+  void find_benchmarks() {
+    bool runnable = false;
+    for (const Json& scenario : catalog_["scenarios"]) {
+      Benchmark benchmark{.program = options_.bin / scenario.value("name", ""),
+                          .size = options_.size,
+                          .filter = options_.filter,
+                          .rows = {}};
+      if (::access(benchmark.program.c_str(), X_OK) != 0) {
+        fail(fmt::format("{} is missing from {}; build it", benchmark.name(),
+                         options_.bin.string()));
+        continue;
+      }
+      const std::string problem = list_rows(benchmark, stop_, options_.row_timeout);
+      if (stop_.requested()) throw Failure(Exit::interrupted, "interrupted; nothing was measured");
+      runnable = runnable || problem.empty();
+      if (!problem.empty()) fail(problem);
+      if (!benchmark.rows.empty()) benchmarks_.push_back(std::move(benchmark));
+    }
+    if (!benchmarks_.empty()) return;
+    if (runnable && !options_.filter.empty()) {
+      throw Failure(Exit::usage,
+                    fmt::format("no row matches the filter '{}'; `{}` lists what there is",
+                                options_.filter, (options_.bin / "catalog").string()));
+    }
+    throw Failure(Exit::benchmark,
+                  fmt::format("no benchmark in {} can be run", options_.bin.string()));
+  }
+
+  void measure() {
+    std::size_t rows = 0;
+    for (const Benchmark& benchmark : benchmarks_) rows += benchmark.rows.size();
+    progress_.line(fmt::format("{} rows in {} binaries, {} size, {} round{}, seed {}", rows,
+                               benchmarks_.size(), options_.size, plan_.rounds,
+                               plan_.rounds == 1 ? "" : "s", options_.seed));
+    std::mt19937_64 random(options_.seed);
+    start_ = Clock::now();
+    for (round_ = 0; round_ < plan_.rounds && !benchmarks_.empty(); ++round_) {
+      if (round_ > 0 && plan_.budget.count() > 0 && !keep_to_budget()) break;
+      shuffle(random);
+      // A copy, because a binary that hangs leaves the list.
+      const std::vector<Benchmark> order = benchmarks_;
+      for (std::size_t i = 0; i < order.size(); ++i) {
+        rest_ = std::span(order).subspan(i + 1);
+        if (stop_.requested() || !measure(order[i])) return;
+      }
+    }
+  }
+
+  // Fisher and Yates. std::shuffle would spend the same seed differently with another library.
+  void shuffle(std::mt19937_64& random) {
+    for (std::size_t i = benchmarks_.size(); i > 1; --i) {
+      std::swap(benchmarks_[i - 1], benchmarks_[random() % i]);
+    }
+  }
+
+  bool keep_to_budget() {
+    const int fit = rounds_within(plan_.budget, plan_.rounds, round_, Clock::now() - start_);
+    if (fit < plan_.rounds) {
+      progress_.line(fmt::format("{} of {} rounds fit into {} of measuring", fit, plan_.rounds,
+                                 clock_text(whole(plan_.budget))));
+      plan_.rounds = fit;
+    }
+    return round_ < plan_.rounds;
+  }
+
+  // False when the run was interrupted.
+  bool measure(const Benchmark& benchmark) {
+    Running now{.benchmark = benchmark};
+    progress_.draw(step(now));
+    Launch result = launch(
+        benchmark, stop_, options_.row_timeout,
+        [&](const std::string& name) {
+          now.finished += 1;
+          now.row = name;
+        },
+        [&] { progress_.draw(step(now)); });
+    const Seconds taken = Clock::now() - now.launched;
+    if (context_.is_null() && result.context.is_object()) context_ = result.context;
+    for (Json& entry : result.rows) {
+      entry["binary"] = benchmark.name();
+      entry["launch"] = round_;
+      rows_.push_back(std::move(entry));
+    }
+    if (result.interrupted) return false;
+    launches_[benchmark.name()] += 1;
+    now.finished = benchmark.rows.size();
+    progress_.plain_line(fmt::format("{:3.0f} %  round {} of {}: {}, {:.1f} s",
+                                     step(now).share * 100, round_ + 1, plan_.rounds,
+                                     benchmark.name(), taken.count()));
+    if (result.failure.empty()) {
+      estimate_.add(benchmark, taken);
+    } else {
+      fail(result.failure, result.errors);
+      if (result.hung) drop(benchmark);
+    }
+    return true;
+  }
+
+  // It would hang again in each round, for as long as the watchdog waits.
+  void drop(const Benchmark& benchmark) {
+    progress_.line(fmt::format("ipc-compare: {} is left out from now on", benchmark.name()));
+    std::erase_if(benchmarks_,
+                  [&](const Benchmark& other) { return other.name() == benchmark.name(); });
+  }
+
+  // The launch that runs.
+  struct Running {
+    const Benchmark& benchmark;
+    Clock::time_point launched = Clock::now();
+    std::size_t finished = 0;  // rows
+    std::string row{};         // the last of them
+  };
+
+  // Where the run is, and how long the rest will take.
+  [[nodiscard]] Step step(const Running& now) const {
+    const Seconds elapsed = Clock::now() - start_;
+    const double rows = static_cast<double>(now.benchmark.rows.size());
+    const double share = std::min(1.0, static_cast<double>(now.finished) / rows);
+    Estimate estimate = estimate_;
+    if (estimate.empty() && share > 0) {
+      estimate.add(now.benchmark, (Clock::now() - now.launched) / share);
+    }
+    double left = estimate.seconds(now.benchmark) * (1 - share);
+    for (const Benchmark& later : rest_) left += estimate.seconds(later);
+    double round = 0;
+    for (const Benchmark& each : benchmarks_) round += estimate.seconds(each);
+    left += round * (plan_.rounds - round_ - 1);
+    return {.share = estimate.empty() ? 0 : elapsed.count() / (elapsed.count() + left),
+            .what = fmt::format("round {} of {}: {}", round_ + 1, plan_.rounds,
+                                now.row.empty() ? now.benchmark.name() : now.row),
+            .left = estimate.empty() ? std::chrono::seconds(-1) : whole(Seconds(left))};
+  }
+
+  static std::chrono::seconds whole(Seconds time) {
+    return std::chrono::round<std::chrono::seconds>(time);
+  }
+
+  Exit finish() {
+    progress_.clear();
+    const bool interrupted = stop_.requested();
+    if (rows_.empty()) {
+      if (interrupted) throw Failure(Exit::interrupted, "interrupted; nothing was measured");
+      throw Failure(Exit::benchmark, "no benchmark finished a row; nothing was written");
+    }
+    write_atomically(file_, document(interrupted).dump(1) + "\n");
+    fmt::print("{}{}\n", interrupted ? "interrupted; what was finished is in " : "measured: ",
+               file_.string());
+    if (interrupted) return Exit::interrupted;
+    return failures_.empty() ? Exit::ok : Exit::benchmark;
+  }
+
+  [[nodiscard]] Json document(bool interrupted) const {
+    const Activity after = Activity::now();
+    Json context = context_.is_object() ? context_ : Json::object();
+    // They tell whose machine it is, or describe a single launch.
+    for (const char* key : {"host_name", "executable", "date", "load_avg"}) context.erase(key);
+    Json places = placement();
+    if (context.contains("placement")) places["pinned"] = context["placement"];
+    context["ipc_compare"] = {
+        {"schema", schema},
+        {"size", options_.size},
+        {"filter", options_.filter},
+        {"rounds", plan_.rounds},
+        {"launches", launches_},
+        {"seed", options_.seed},
+        {"started", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(started_))},
+        {"duration_s", whole(Clock::now() - start_).count()},
+        {"interrupted", interrupted},
+        {"failures", failures_},
+        {"machine", machine()},
+        {"build", build()},
+        {"limits", limits()},
+        {"placement", places},
+        {"environment",
+         {{"load_average_before", before_.load_average},
+          {"load_average_after", after.load_average},
+          {"steal_s", after.steal_s - before_.steal_s}}},
+        {"catalog", catalog_}};
+    return {{"context", context}, {"benchmarks", rows_}};
+  }
+
+  const RunOptions& options_;
+  fs::path file_;
+  std::time_t started_;
+  Plan plan_;
+  Activity before_;
+  StopSignals stop_;
+  Progress progress_{stderr};
+  Json catalog_;
+  Json context_;
+  std::vector<Benchmark> benchmarks_;
+  std::span<const Benchmark> rest_;  // of the round, after the launch that runs
+  int round_ = 0;
+  Clock::time_point start_ = Clock::now();
+  Estimate estimate_;
+  std::map<std::string, int> launches_;
+  std::vector<Json> rows_;
+  std::vector<std::string> failures_;
+};
+
+fs::path file_for(const fs::path& out) {
+  if (out.extension() == ".json") return out;
+  return out / fmt::format("{:%Y-%m-%d-%H%M%S}.json", fmt::localtime(std::time(nullptr)));
+}
+
+}  // namespace
+
+int rounds_within(std::chrono::duration<double> budget, int wanted, int done,
+                  std::chrono::duration<double> elapsed) {
+  const double fit = budget / (elapsed / done);
+  if (fit >= wanted) return wanted;
+  return std::min(wanted, std::max(rounds_min, static_cast<int>(fit)));
+}
+
+Exit run(const RunOptions& options) {
+  try {
+    // Google Benchmark takes a '-' in front to mean the rows that do not match.
+    std::regex(options.filter.starts_with('-') ? options.filter.substr(1) : options.filter);
+  } catch (const std::regex_error& error) {
+    throw Failure(Exit::usage, fmt::format("the filter '{}' is not a regular expression: {}",
+                                           options.filter, error.what()));
+  }
+  const fs::path file = file_for(options.out);
+  require_writable(file);
+  return Session(options, file).run();
+}
+
+}  // namespace results

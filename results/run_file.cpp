@@ -1,0 +1,260 @@
+#include "results/run_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include <fmt/format.h>
+
+#include "results/failure.hpp"
+
+namespace results {
+namespace fs = std::filesystem;
+namespace {
+
+// The library's own words, without the number of its exception.
+std::string words(const nlohmann::json::exception& error) {
+  const std::string_view text = error.what();
+  const std::size_t end = text.find("] ");
+  return std::string(end == std::string_view::npos ? text : text.substr(end + 2));
+}
+
+[[noreturn]] void reject(const fs::path& file, const std::string& what) {
+  throw Failure(Exit::usage, fmt::format("{}: {}", file.string(), what));
+}
+
+double nanoseconds_per(std::string_view unit) {
+  if (unit == "ns") return 1;
+  if (unit == "us") return 1e3;
+  if (unit == "ms") return 1e6;
+  if (unit == "s") return 1e9;
+  return 0;
+}
+
+// Fields of Google Benchmark that are numbers and not figures of the row.
+bool is_bookkeeping(std::string_view field) {
+  constexpr std::array<std::string_view, 9> fields = {"family_index", "per_family_instance_index",
+                                                      "repetitions",  "repetition_index",
+                                                      "threads",      "iterations",
+                                                      "real_time",    "cpu_time",
+                                                      "launch"};
+  return std::find(fields.begin(), fields.end(), field) != fields.end();
+}
+
+class Checked {
+ public:
+  Checked(const fs::path& file, std::string place, const Json& object)
+      : file_(file), place_(std::move(place)), object_(object) {
+    if (!object.is_object()) reject(file_, place_ + ": is not an object");
+  }
+
+  [[nodiscard]] std::string text(const char* key) const {
+    if (!object_.contains(key) || !object_[key].is_string()) fail(key, "is not a text");
+    return object_[key].get<std::string>();
+  }
+  [[nodiscard]] double number(const std::string& key) const {
+    if (!object_.contains(key) || !object_[key].is_number()) fail(key, "is not a number");
+    const double value = object_[key].get<double>();
+    if (!std::isfinite(value) || value < 0) fail(key, "is negative or not finite");
+    return value;
+  }
+  [[noreturn]] void fail(const std::string& key, const std::string& what) const {
+    reject(file_, fmt::format("{}.{}: {}", place_, key, what));
+  }
+
+ private:
+  const fs::path& file_;
+  std::string place_;
+  const Json& object_;
+};
+
+Row read_row(const Checked& entry, const Json& object) {
+  Row row{.name = parse_name(entry.text("name")), .launch = 0, .figures = {}};
+  if (row.name.scenario.empty()) entry.fail("name", "is empty");
+  row.launch = static_cast<int>(entry.number("launch"));
+  const double unit = nanoseconds_per(entry.text("time_unit"));
+  if (unit == 0) entry.fail("time_unit", "is none of ns, us, ms, s");
+  row.figures["real_time_ns"] = entry.number("real_time") * unit;
+  for (const auto& [key, value] : object.items()) {
+    // Google Benchmark's writer spells NaN in a way that JSON does not know, others write null.
+    if (value.is_null()) entry.fail(key, "is null, where a figure belongs");
+    if (value.is_number() && !is_bookkeeping(key)) row.figures[key] = entry.number(key);
+  }
+  return row;
+}
+
+std::string errno_text(const fs::path& file, const char* call) {
+  return fmt::format("cannot write {}: {}: {}; choose another place with --out", file.string(),
+                     call, std::strerror(errno));
+}
+
+// A file beside the one it will replace; gone with its owner unless it took the other's place.
+class Temporary {
+ public:
+  explicit Temporary(const fs::path& file)
+      : file_(file), path_(file.string() + fmt::format(".{}.tmp", ::getpid())) {
+    std::error_code error;
+    if (file.has_parent_path()) fs::create_directories(file.parent_path(), error);
+    if (error) {
+      throw Failure(Exit::output,
+                    fmt::format("cannot create {}: {}; choose another place with --out",
+                                file.parent_path().string(), error.message()));
+    }
+    if (fs::is_directory(file)) {
+      errno = EISDIR;
+      throw Failure(Exit::output, errno_text(file, "open"));
+    }
+    fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd_ == -1) throw Failure(Exit::output, errno_text(file, "open"));
+  }
+  Temporary(const Temporary&) = delete;
+  Temporary& operator=(const Temporary&) = delete;
+  ~Temporary() {
+    ::close(fd_);
+    if (!replaced_) ::unlink(path_.c_str());
+  }
+
+  void write(std::string_view text) {
+    while (!text.empty()) {
+      const ssize_t written = ::write(fd_, text.data(), text.size());
+      if (written == -1 && errno == EINTR) continue;
+      if (written == -1) throw Failure(Exit::output, errno_text(file_, "write"));
+      text.remove_prefix(static_cast<std::size_t>(written));
+    }
+  }
+
+  void replace() {
+    if (::fsync(fd_) == -1) throw Failure(Exit::output, errno_text(file_, "fsync"));
+    if (::rename(path_.c_str(), file_.c_str()) == -1) {
+      throw Failure(Exit::output, errno_text(file_, "rename"));
+    }
+    replaced_ = true;
+  }
+
+ private:
+  fs::path file_;
+  std::string path_;
+  int fd_ = -1;
+  bool replaced_ = false;
+};
+
+}  // namespace
+
+std::string Run::text(const std::string& pointer) const {
+  const Json::json_pointer path(pointer);
+  if (!about.contains(path)) return {};
+  const Json& value = about.at(path);
+  if (value.is_null()) return {};
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+Run read_run_file(const fs::path& file) {
+  std::ifstream stream(file);
+  std::stringstream text;
+  if (!stream || fs::is_directory(file) || !(text << stream.rdbuf())) {
+    // An empty file also leaves the second stream in a failed state.
+    if (stream && fs::is_regular_file(file)) reject(file, "is empty");
+    reject(file, fs::exists(file) ? "cannot be read" : "there is no such file");
+  }
+  Json document;
+  try {
+    document = Json::parse(text.str());
+  } catch (const nlohmann::json::exception& error) {
+    reject(file, words(error));
+  }
+  const Json::json_pointer about("/context/ipc_compare");
+  if (!document.is_object() || !document.contains(about) || !document[about].is_object()) {
+    reject(file,
+           "context.ipc_compare: is missing; only files that `ipc-compare run` wrote are read");
+  }
+  Run run{.file = file.filename().string(), .about = document[about], .rows = {}, .failed = {}};
+  if (run.text("/schema") != std::to_string(schema)) {
+    reject(file,
+           fmt::format("context.ipc_compare.schema: is {}, this program reads {}",
+                       run.text("/schema").empty() ? "missing" : run.text("/schema"), schema));
+  }
+  if (run.text("/machine/id").empty()) {
+    reject(file, "context.ipc_compare.machine.id: is missing");
+  }
+  if (!document.contains("benchmarks") || !document["benchmarks"].is_array()) {
+    reject(file, "benchmarks: is not a list");
+  }
+  for (std::size_t i = 0; i < document["benchmarks"].size(); ++i) {
+    const Json& object = document["benchmarks"][i];
+    const Checked entry(file, fmt::format("benchmarks[{}]", i), object);
+    if (object.value("run_type", "iteration") != "iteration") continue;  // an aggregate
+    if (object.value("error_occurred", false)) {
+      run.failed.push_back(
+          fmt::format("{}: {}", entry.text("name"), object.value("error_message", "no reason")));
+    } else {
+      run.rows.push_back(read_row(entry, object));
+    }
+  }
+  if (run.rows.empty()) reject(file, "benchmarks: holds no row that was measured");
+  return run;
+}
+
+Run join(std::vector<Run> runs) {
+  Run all = std::move(runs.front());
+  for (std::size_t i = 1; i < runs.size(); ++i) {
+    Run& next = runs[i];
+    for (const char* same : {"/machine/id", "/size", "/build"}) {
+      if (next.text(same) != all.text(same)) {
+        throw Failure(Exit::usage,
+                      fmt::format("{} and {}: context.ipc_compare{} differs; publish them apart",
+                                  all.file, next.file, same));
+      }
+    }
+    int launches = 0;
+    for (const Row& row : all.rows) launches = std::max(launches, row.launch + 1);
+    for (Row& row : next.rows) {
+      row.launch += launches;
+      all.rows.push_back(std::move(row));
+    }
+    all.failed.insert(all.failed.end(), next.failed.begin(), next.failed.end());
+    all.file += ", " + next.file;
+  }
+  return all;
+}
+
+Entries read_entries(const std::string& document) {
+  Entries entries;
+  Json parsed;
+  try {
+    parsed = Json::parse(document);
+    entries.complete = parsed.contains("benchmarks") && parsed["benchmarks"].is_array();
+    if (!entries.complete) entries.problem = "has no list of benchmarks";
+  } catch (const nlohmann::json::exception& error) {
+    entries.problem = words(error);
+    // Google Benchmark writes and flushes one entry after the other, indented by four blanks.
+    const std::size_t end = document.rfind("\n    }");
+    if (end == std::string::npos) return entries;
+    parsed = Json::parse(document.substr(0, end) + "\n    }]}", nullptr, false);
+  }
+  if (!parsed.is_object()) return entries;
+  entries.context = parsed.value("context", Json::object());
+  for (const Json& row : parsed.value("benchmarks", Json::array())) {
+    if (row.is_object() && row.contains("name")) entries.rows.push_back(row);
+  }
+  return entries;
+}
+
+void require_writable(const fs::path& file) {
+  Temporary{file};
+}
+
+void write_atomically(const fs::path& file, std::string_view text) {
+  Temporary temporary(file);
+  temporary.write(text);
+  temporary.replace();
+}
+
+}  // namespace results

@@ -1,0 +1,62 @@
+// Run files: Google Benchmark's JSON, which its own tools read, with an object "ipc_compare" added
+// to its context and the fields "binary" and "launch" added to each entry of "benchmarks".
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "results/name.hpp"
+
+namespace results {
+
+using Json = nlohmann::ordered_json;
+
+inline constexpr int schema = 1;  // of the object "ipc_compare"
+
+// What one launch says about one row, in base units: ns, bytes, 1/s.
+struct Row {
+  Name name;
+  int launch = 0;
+  std::map<std::string, double, std::less<>> figures;  // "real_time_ns" and every counter
+};
+
+struct Run {
+  std::string file;  // where it was read from
+  Json about;        // the object "ipc_compare"
+  std::vector<Row> rows;
+  std::vector<std::string> failed;  // rows that reported an error; they have no figures
+
+  // A member of `about` by its path, as text; empty when it is not there.
+  [[nodiscard]] std::string text(const std::string& pointer) const;
+};
+
+// Reads and checks a run file, or throws Failure(usage) that names the file and the place.
+Run read_run_file(const std::filesystem::path& file);
+
+// Joins what was measured on one machine with one build and one size; launches are numbered on.
+// Throws Failure(usage) for files that do not belong together. Requires at least one run.
+Run join(std::vector<Run> runs);
+
+// The entries of a document of Google Benchmark that is complete up to its end or, if it was cut
+// off, up to the last complete entry; empty when it is neither.
+struct Entries {
+  Json context;
+  std::vector<Json> rows;
+  bool complete = false;
+  std::string problem;  // what is wrong with it, when not complete
+};
+Entries read_entries(const std::string& document);
+
+// Replaces the file in one step and durably: a reader, or a crash, finds the old or the new text.
+// Throws Failure(output).
+void write_atomically(const std::filesystem::path& file, std::string_view text);
+
+// Creates the folder of `file` and tries to create a file in it, or throws Failure(output).
+void require_writable(const std::filesystem::path& file);
+
+}  // namespace results

@@ -1,0 +1,249 @@
+#include "results/tables.hpp"
+
+#include <array>
+#include <string>
+
+#include <fmt/format.h>
+
+namespace results {
+namespace {
+
+constexpr Figure time{.name = "real_time_ns", .unit = Unit::nanoseconds};
+constexpr Figure cpu{.name = "cpu_ns_per_message", .unit = Unit::nanoseconds};
+constexpr Figure p50{.name = "latency_ns_p50", .unit = Unit::nanoseconds};
+constexpr Figure p90{.name = "latency_ns_p90", .unit = Unit::nanoseconds};
+constexpr Figure p99{.name = "latency_ns_p99", .unit = Unit::nanoseconds};
+constexpr Figure p99_9{.name = "latency_ns_p99_9", .unit = Unit::nanoseconds};
+constexpr Figure slowest{.name = "latency_ns_max", .unit = Unit::nanoseconds};
+constexpr Figure messages{
+    .name = "messages_per_second", .unit = Unit::per_second, .lower_is_better = false};
+constexpr Figure bytes{
+    .name = "bytes_per_second", .unit = Unit::bytes_per_second, .lower_is_better = false};
+constexpr Figure tasks{
+    .name = "tasks_per_second", .unit = Unit::per_second, .lower_is_better = false};
+
+// The sizes at which one column has to stand for all: small enough to show the mechanism alone,
+// and large enough to show copying alone.
+constexpr std::string_view small = "64";
+constexpr std::string_view large = "65536";
+
+Reference cache_line() {
+  return {
+      .scenario = "floor", .keys = {{"what", "cache_line"}, {"cpus", "cross"}}, .same = {"peer"}};
+}
+
+TableSpec round_trip(std::string_view id, std::string_view title, std::string_view question,
+                     std::string_view timed, std::string_view cpus, bool folded) {
+  return {.id = id,
+          .title = title,
+          .question = question,
+          .timed = timed,
+          .scenario = "round_trip",
+          .where = {{"cpus", cpus}},
+          .rows = {"channel"},
+          .columns = {{.heading = "", .figure = time, .spread = "bytes"},
+                      {.heading = "× cache line",
+                       .figure = time,
+                       .where = {{"bytes", small}},
+                       .relative_to = cache_line()},
+                      {.heading = "CPU per message", .figure = cpu, .where = {{"bytes", small}}}},
+          .folded = folded};
+}
+
+TableSpec one_way(std::string_view id, std::string_view title, std::string_view question,
+                  std::string_view timed, std::string_view cpus, bool folded) {
+  return {.id = id,
+          .title = title,
+          .question = question,
+          .timed = timed,
+          .scenario = "one_way",
+          .where = {{"cpus", cpus}},
+          .rows = {"channel"},
+          .columns = {{.heading = "", .figure = messages, .spread = "bytes"},
+                      {.heading = "at 64 KiB", .figure = bytes, .where = {{"bytes", large}}},
+                      {.heading = "CPU per message", .figure = cpu, .where = {{"bytes", small}}}},
+          .folded = folded};
+}
+
+// A column for one place of the two sides, at the small size.
+Column place(std::string_view heading, std::string_view cpus, std::string_view peer) {
+  return {.heading = heading, .figure = time, .where = {{"cpus", cpus}, {"peer", peer}}};
+}
+
+Column over_bare_loop(std::string_view heading, std::string_view cpus) {
+  return {.heading = heading,
+          .figure = time,
+          .where = {{"cpus", cpus}},
+          .relative_to = Reference{.scenario = "floor",
+                                   .keys = {{"what", "{channel}_loop"}},
+                                   .same = {"peer", "cpus", "bytes"}}};
+}
+
+std::vector<TableSpec> declare() {
+  return {
+      {.id = "shared_data",
+       .title = "Processes or threads sharing data?",
+       .question = "What does it cost when workers change the same data: threads under a lock, "
+                   "processes under a lock in shared memory, or messages to the one who owns it?",
+       .timed = "Time per update while all workers update as fast as they can; the atomic is the "
+                "limit of what any lock could reach.",
+       .scenario = "shared_data",
+       .rows = {"guard", "peer"},
+       .columns = {{.heading = "", .figure = time, .spread = "workers"},
+                   {.heading = "× atomic",
+                    .figure = time,
+                    .where = {{"workers", "2"}},
+                    .relative_to = Reference{.keys = {{"guard", "atomic"}},
+                                             .same = {"data", "peer", "workers"}}},
+                   {.heading = "CPU per update", .figure = cpu, .where = {{"workers", "2"}}}}},
+      round_trip("round_trip_cross", "A message there and back, on two CPUs",
+                 "How long until the answer is here, when the two sides run on a CPU each?",
+                 "Time from sending a message to having its answer, which is as long.", "cross",
+                 false),
+      {.id = "placement",
+       .title = "Where the two sides run",
+       .question = "How much of it is the mechanism, and how much is waking the other side?",
+       .timed = "Round trip of 64 B: on two CPUs, on the same CPU, and wherever the kernel puts "
+                "the two.",
+       .scenario = "round_trip",
+       .where = {{"bytes", small}},
+       .rows = {"channel"},
+       .columns = {place("two CPUs, processes", "cross", "process"),
+                   place("threads", "cross", "thread"),
+                   place("same CPU, processes", "same", "process"),
+                   place("threads", "same", "thread"), place("any, processes", "any", "process"),
+                   place("threads", "any", "thread")}},
+      round_trip("round_trip_same", "A message there and back, on the same CPU",
+                 "The same when both sides share a CPU, so that each answer is a context switch.",
+                 "Time from sending a message to having its answer, which is as long.", "same",
+                 true),
+      round_trip("round_trip_any", "A message there and back, wherever the kernel puts the two",
+                 "The same without pinning, which is what most programs do.",
+                 "Time from sending a message to having its answer, which is as long.", "any",
+                 true),
+      {.id = "tail",
+       .title = "The slow ones",
+       .question = "How long do the slowest round trips take?",
+       .timed = "Percentiles over all samples of a launch: round trip of 64 B on two CPUs.",
+       .scenario = "round_trip",
+       .where = {{"cpus", "cross"}, {"bytes", small}},
+       .rows = {"channel"},
+       .columns = {{.heading = "p50", .figure = p50},
+                   {.heading = "p90", .figure = p90},
+                   {.heading = "p99", .figure = p99},
+                   {.heading = "p99.9", .figure = p99_9},
+                   {.heading = "max", .figure = slowest}}},
+      {.id = "over_bare_loop",
+       .title = "What the contract adds",
+       .question = "How much slower is a channel than a bare loop of the same system calls?",
+       .timed = "Round trip of 64 B through the channel, divided by that of the loop, which keeps "
+                "no borders between messages, checks nothing and has no deadlines.",
+       .scenario = "round_trip",
+       .where = {{"bytes", small}},
+       .rows = {"channel"},
+       .columns = {over_bare_loop("two CPUs", "cross"), over_bare_loop("same CPU", "same"),
+                   over_bare_loop("any", "any")}},
+      one_way("one_way_cross", "A stream of messages, on two CPUs",
+              "How many messages go from one side to the other when nobody waits for an answer?",
+              "Messages received per second, by length; the bytes per second are those at 64 KiB.",
+              "cross", false),
+      one_way("one_way_same", "A stream of messages, on the same CPU",
+              "The same when both sides share a CPU.",
+              "Messages received per second, by length; the bytes per second are those at 64 KiB.",
+              "same", true),
+      one_way("one_way_any", "A stream of messages, wherever the kernel puts the two",
+              "The same without pinning.",
+              "Messages received per second, by length; the bytes per second are those at 64 KiB.",
+              "any", true),
+      {.id = "pools",
+       .title = "A process pool or a thread pool?",
+       .question = "How many tasks does a pool get done, and what do more workers bring?",
+       .timed = "Tasks per second from the first submit to the last result.",
+       .scenario = "pool_map",
+       .rows = {"pool"},
+       .columns = {{.heading = "", .figure = tasks, .spread = "workers"},
+                   {.heading = "2 against 1",
+                    .figure = tasks,
+                    .where = {{"workers", "2"}},
+                    .relative_to = Reference{.keys = {{"workers", "1"}}, .same = {"pool", "task"}}},
+                   {.heading = "CPU per task", .figure = cpu, .where = {{"workers", "2"}}}}},
+      {.id = "floor",
+       .title = "The limits of this machine",
+       .question = "What could no mechanism beat?",
+       .timed = "Time per operation, measured with as little around it as possible; cache_line, "
+                "futex_wake and the loops are there and back.",
+       .scenario = "floor",
+       .rows = {"what", "peer", "cpus", "bytes"},
+       .columns = {{.heading = "time", .figure = time},
+                   {.heading = "p99", .figure = p99},
+                   {.heading = "max", .figure = slowest}},
+       .a_scale_per_cell = true},
+  };
+}
+
+}  // namespace
+
+const std::vector<TableSpec>& tables() {
+  static const std::vector<TableSpec> all = declare();
+  return all;
+}
+
+const TableSpec& summary_table() {
+  static const TableSpec summary{
+      .id = "summary",
+      .title = "64 B, on two CPUs",
+      .question = "",
+      .timed = "",
+      .scenario = "round_trip",
+      .where = {{"cpus", "cross"}, {"bytes", small}},
+      .rows = {"channel"},
+      .columns = {{.heading = "processes", .figure = time, .where = {{"peer", "process"}}},
+                  {.heading = "threads", .figure = time, .where = {{"peer", "thread"}}},
+                  {.heading = "× cache line",
+                   .figure = time,
+                   .where = {{"peer", "process"}},
+                   .relative_to = cache_line()},
+                  {.heading = "CPU", .figure = cpu, .where = {{"peer", "process"}}},
+                  {.heading = "stream",
+                   .figure = messages,
+                   .where = {{"peer", "process"}},
+                   .scenario = "one_way"}}};
+  return summary;
+}
+
+std::string words_for(std::string_view key, std::string_view value) {
+  struct Words {
+    std::string_view key, value, words;
+  };
+  constexpr std::array<Words, 8> known{{{"peer", "process", "between processes"},
+                                        {"peer", "thread", "between threads"},
+                                        {"data", "counter", "one counter"},
+                                        {"data", "table", "a table"},
+                                        {"task", "cpu", "tasks that compute"},
+                                        {"task", "io", "tasks that wait"},
+                                        {"task", "empty", "tasks that do nothing"},
+                                        {"workers", "1", "1 worker"}}};
+  for (const Words& each : known) {
+    if (each.key == key && each.value == value) return std::string(each.words);
+  }
+  if (key == "workers") return fmt::format("{} workers", value);
+  if (key == "bytes") return bytes_text(value);
+  return fmt::format("{}: {}", key, value);
+}
+
+std::string heading_for(std::string_view key) {
+  struct Words {
+    std::string_view key, heading;
+  };
+  constexpr std::array<Words, 5> known{{{"channel", "mechanism"},
+                                        {"guard", "guarded by"},
+                                        {"peer", "between"},
+                                        {"what", "operation"},
+                                        {"bytes", "size"}}};
+  for (const Words& each : known) {
+    if (each.key == key) return std::string(each.heading);
+  }
+  return std::string(key);
+}
+
+}  // namespace results
