@@ -78,4 +78,34 @@ Measured measure(const Settings& settings, Batching batching, Operation&& operat
   return measured;
 }
 
+// Times rounds, each long enough that its start and end do not show. round(count) does `count`
+// times `each` operations, and check() looks at what came of it when the clock has stopped.
+template <class Round, class Check>
+Measured measure_rounds(const Settings& settings, std::int64_t each, Round&& round, Check&& check) {
+  const auto time_round = [&](std::int64_t count) {
+    const auto start = Clock::now();
+    round(count);
+    const double took_ns = ns_between(start, Clock::now());
+    check();
+    return took_ns;
+  };
+  const double wanted_ns = settings.seconds_per_row * 1e9;
+  const double round_ns = std::min(wanted_ns / 4, 5e6);
+  std::int64_t count = 4;
+  while (time_round(count) < round_ns) count *= 2;
+  Measured measured;
+  measured.batch = static_cast<double>(count * each);
+  const Usage before = Usage::of_this_thread();
+  double total_ns = 0;
+  while (total_ns < wanted_ns) {
+    const double took_ns = time_round(count);
+    measured.samples.add(took_ns / measured.batch);
+    total_ns += took_ns;
+    measured.operations += count * each;
+  }
+  measured.usage = (Usage::of_this_thread() - before).per(static_cast<double>(measured.operations));
+  measured.seconds = total_ns / 1e9;
+  return measured;
+}
+
 }  // namespace bench

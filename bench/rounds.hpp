@@ -1,7 +1,6 @@
 // Rounds of work that several peers start together: how shared data is measured.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -80,41 +79,21 @@ class Rounds {
   alignas(64) ipc::FutexWord working_{0};  // written while others still work
 };
 
-// Times rounds, each long enough that the start of the workers does not show, until the row's time
-// is full. `serve` is main's part of a round. An operation is one update.
+// Measures rounds; an operation is one update, and `serve` is main's part of a round.
 template <class Serve>
-Measured measure_rounds(const Settings& settings, Rounds& rounds, std::vector<Peer>& peers,
-                        Serve&& serve) {
+Measured measure_updates(const Settings& settings, Rounds& rounds, std::vector<Peer>& peers,
+                         Serve&& serve) {
   const auto workers = static_cast<std::uint32_t>(peers.size());
-  const auto time_round = [&](std::uint64_t updates) {
-    const auto start = Clock::now();
-    rounds.start(workers, updates);
-    serve();
-    rounds.await(peers);
-    return ns_between(start, Clock::now());
-  };
-  const auto take = [&] {
-    const double wanted_ns = settings.seconds_per_row * 1e9;
-    const double round_ns = std::min(wanted_ns / 4, 5e6);
-    std::uint64_t updates = 32;  // of a worker in a round
-    while (time_round(updates) < round_ns) updates *= 2;
-    const double updates_of_all = static_cast<double>(updates * workers);
-    Measured measured;
-    measured.batch = updates_of_all;
-    const Usage before = Usage::of_this_thread();
-    double total_ns = 0;
-    while (total_ns < wanted_ns) {
-      const double took_ns = time_round(updates);
-      measured.samples.add(took_ns / updates_of_all);
-      total_ns += took_ns;
-      measured.operations += static_cast<std::int64_t>(updates * workers);
-    }
-    measured.usage =
-        (Usage::of_this_thread() - before).per(static_cast<double>(measured.operations));
-    measured.seconds = total_ns / 1e9;
-    return measured;
-  };
-  Measured measured = measure_against(std::span(peers), take);
+  Measured measured = measure_against(std::span(peers), [&] {
+    return measure_rounds(
+        settings, workers,
+        [&](std::int64_t updates) {
+          rounds.start(workers, static_cast<std::uint64_t>(updates));
+          serve();
+          rounds.await(peers);
+        },
+        [] {});
+  });
   measured.counters["updates_per_second"] =
       static_cast<double>(measured.operations) / measured.seconds;
   add_usage(measured.counters, measured.usage, 1);

@@ -16,15 +16,14 @@
 #include <optional>
 #include <vector>
 
-#include <boost/interprocess/sync/interprocess_mutex.hpp>
-
 #include "bench/axes.hpp"
+#include "bench/locks.hpp"
 #include "bench/main.hpp"
 #include "bench/peer.hpp"
 #include "bench/rounds.hpp"
 #include "ipc/channels.hpp"
 #include "ipc/mapping.hpp"
-#include "ipc/robust_mutex.hpp"
+#include "pools/locks.hpp"
 
 namespace bench {
 namespace {
@@ -100,7 +99,7 @@ Measured guarded(const Suite& suite, PeerKind kind, const Data& data, std::size_
         },
         [&board] { board.rounds.close(); });
   }
-  Measured measured = measure_rounds(suite.settings(), board.rounds, peers, [] {});
+  Measured measured = measure_updates(suite.settings(), board.rounds, peers, [] {});
   check_sum(board.cells, board.rounds.updates());
   return measured;
 }
@@ -217,8 +216,8 @@ Measured owned(const Suite& suite, PeerKind kind, const Data& data, std::size_t 
         });
   }
   if (kind == PeerKind::process) ends.senders.clear();
-  Measured measured = measure_rounds(suite.settings(), rounds, peers,
-                                     [&] { owner.apply(rounds.updates_of_a_round()); });
+  Measured measured = measure_updates(suite.settings(), rounds, peers,
+                                      [&] { owner.apply(rounds.updates_of_a_round()); });
   check_sum(owner.cells(), rounds.updates());
   return measured;
 }
@@ -227,12 +226,13 @@ Measured owned(const Suite& suite, PeerKind kind, const Data& data, std::size_t 
 
 using Take = Measured (*)(const Suite&, PeerKind, const Data&, std::size_t workers);
 
-void add_guard(Suite& suite, const Data& data, const std::string& guard, PeerKind peer, Take take) {
+void add_guard(Suite& suite, const Data& data, std::string_view guard, PeerKind peer, Take take) {
   for (const std::size_t workers : worker_counts) {
     suite.add(RowName("shared_data")
                   .with("data", data.name)
                   .with("guard", guard)
                   .with("peer", to_text(peer))
+                  .with("cpus", to_text(Cpus::any))
                   .with("workers", workers),
               [&suite, &data, peer, workers, take] { return take(suite, peer, data, workers); });
   }
@@ -242,10 +242,14 @@ void add_rows(Suite& suite) {
   for (const Data& data : all_data) {
     add_guard(suite, data, "atomic", PeerKind::process, guarded<Atomic>);
     add_guard(suite, data, "atomic", PeerKind::thread, guarded<Atomic>);
-    add_guard(suite, data, "std_mutex", PeerKind::thread, guarded<Locked<std::mutex>>);
-    add_guard(suite, data, "boost_mutex", PeerKind::process,
-              guarded<Locked<boost::interprocess::interprocess_mutex>>);
-    add_guard(suite, data, "robust_mutex", PeerKind::process, guarded<Locked<ipc::RobustMutex>>);
+    pools::AllLocks::for_each([&]<class L>() {
+      add_guard(suite, data, L::name, PeerKind::thread, guarded<Locked<typename L::Lock>>);
+    });
+    SharedLocks::for_each([&]<class L>() {
+      for (const PeerKind peer : peer_kinds) {
+        add_guard(suite, data, L::name, peer, guarded<Locked<typename L::Lock>>);
+      }
+    });
     ipc::AllChannels::for_each([&]<class C>() {
       for (const PeerKind peer : peer_kinds) {
         if (why_absent(C::traits, peer, sizeof(Update))) continue;

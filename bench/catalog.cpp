@@ -1,0 +1,201 @@
+// What is there to measure? Channels, pools, locks, scenarios, and which rows are absent and why.
+//
+//   catalog           a text for people
+//   catalog --json    the same for programs
+#include <array>
+#include <cstdio>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "bench/axes.hpp"
+#include "bench/locks.hpp"
+#include "bench/placement.hpp"
+#include "ipc/channels.hpp"
+#include "pools/pools.hpp"
+
+namespace bench {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Scenario {
+  std::string_view name;
+  std::string_view asks;
+};
+
+constexpr std::array scenarios{
+    Scenario{"floor", "what are the limits of this machine?"},
+    Scenario{"round_trip", "what does a message there and back cost?"},
+    Scenario{"one_way", "how fast does a stream flow from one to one?"},
+    Scenario{"shared_data", "what does it cost to share data: by locks, by messages, by atomics?"},
+    Scenario{"pool_map", "what does a task cost, and what does one more worker bring?"}};
+
+std::string_view to_text(ipc::Arity arity) {
+  return arity == ipc::Arity::one ? "one" : "many";
+}
+std::string_view to_text(bool yes) {
+  return yes ? "yes" : "no";
+}
+
+Json channels() {
+  Json list = Json::array();
+  ipc::AllChannels::for_each([&]<class C>() {
+    const ipc::Traits& traits = C::traits;
+    list.push_back({{"name", C::name},
+                    {"message_bytes_max", traits.message_bytes_max},
+                    {"senders", to_text(traits.senders)},
+                    {"receivers", to_text(traits.receivers)},
+                    {"crosses_processes", traits.crosses_processes},
+                    {"tells_of_peer_death", traits.tells_of_peer_death},
+                    {"waiter_may_be_killed", traits.waiter_may_be_killed},
+                    {"spins", traits.spins},
+                    {"wait", traits.wait},
+                    {"outlives_crash", traits.outlives_crash}});
+  });
+  return list;
+}
+
+// "process_pipe" is a pool of processes over pipe.
+Json pools() {
+  Json list = Json::array();
+  ::pools::AllPools::for_each([&]<class Pool>() {
+    const std::string_view name = Pool::name;
+    const auto cut = name.find('_');
+    list.push_back({{"name", name}, {"kind", name.substr(0, cut)}, {"over", name.substr(cut + 1)}});
+  });
+  return list;
+}
+
+Json locks() {
+  Json list = Json::array();
+  const auto add = [&]<class L>() { list.push_back({{"name", L::name}}); };
+  ::pools::AllLocks::for_each(add);
+  SharedLocks::for_each(add);
+  return list;
+}
+
+// Regular expressions for names of rows that one would look for in vain.
+Json absent(bool two_cpus) {
+  // Channels that lack the same rows for the same reason are told together.
+  std::map<std::pair<std::string, std::string>, std::string> together;
+  ipc::AllChannels::for_each([&]<class C>() {
+    const auto add = [&](const std::string& rest, const std::string& reason) {
+      std::string& names = together[{rest, reason}];
+      names.append(names.empty() ? "" : "|").append(C::name);
+    };
+    const std::size_t shortest = message_bytes.front();
+    for (const PeerKind peer : peer_kinds) {
+      if (const auto reason = why_absent(C::traits, peer, shortest)) {
+        add("/peer:" + std::string(to_text(peer)) + "/.*", *reason);
+      }
+    }
+    for (const std::size_t bytes : message_bytes) {
+      if (const auto reason = why_absent(C::traits, PeerKind::thread, bytes)) {
+        add("/.*/bytes:" + std::to_string(bytes), *reason);
+      }
+    }
+    if (!C::traits.spins) {
+      add("/.*/bytes:(32|48)", "only who spins is fast enough to show how a cache line fills up");
+    }
+  });
+  Json list = Json::array();
+  for (const auto& [key, names] : together) {
+    list.push_back({{"rows", "(round_trip|one_way)/channel:(" + names + ")" + key.first},
+                    {"reason", key.second}});
+  }
+  ::pools::AllLocks::for_each([&]<class L>() {
+    list.push_back({{"rows", "shared_data/.*/guard:" + std::string(L::name) + "/peer:process/.*"},
+                    {"reason", "the lock works between the threads of one process only"}});
+  });
+  list.push_back({{"rows", "floor/what:cache_line.*/cpus:(same|any)"},
+                  {"reason", "two that spin need a CPU each"}});
+  list.push_back({{"rows", "shared_data/.*/cpus:(same|cross)/.*"},
+                  {"reason", "the workers are more than two: the kernel places them"}});
+  if (!two_cpus) {
+    list.push_back({{"rows", ".*/cpus:cross.*"}, {"reason", "this process may use one CPU only"}});
+  }
+  return list;
+}
+
+std::string with_unit(std::size_t bytes) {
+  constexpr std::array units{"B", "KiB", "MiB", "GiB"};
+  std::size_t unit = 0;
+  for (; unit + 1 < units.size() && bytes >= 1024 && bytes % 1024 == 0; ++unit) bytes /= 1024;
+  return fmt::format("{} {}", bytes, units[unit]);
+}
+
+void print(const Json& catalog) {
+  constexpr std::string_view row = "  {:<20}{:<10}{:<9}{:<11}{:<11}{:<13}{:<12}{}\n";
+  fmt::print("Channels\n");
+  fmt::print(row, "name", "longest", "senders", "receivers", "processes", "tells death",
+             "kill waiter", "waits by");
+  for (const Json& channel : catalog.at("channels")) {
+    const auto word = [&](const char* key) { return channel.at(key).get<std::string>(); };
+    const auto yes = [&](const char* key) { return to_text(channel.at(key).get<bool>()); };
+    fmt::print(row, word("name"), with_unit(channel.at("message_bytes_max").get<std::size_t>()),
+               word("senders"), word("receivers"), yes("crosses_processes"),
+               yes("tells_of_peer_death"), yes("waiter_may_be_killed"), word("wait"));
+  }
+  fmt::print(
+      "  longest: message; tells death: one who waits learns at once that its peer was killed;\n"
+      "  kill waiter: one who waits may be killed without harm to others\n"
+      "\nLeft behind when all are killed\n");
+  for (const Json& channel : catalog.at("channels")) {
+    const auto left = channel.at("outlives_crash").get<std::string>();
+    if (left != "nothing") fmt::print("  {:<20}{}\n", channel.at("name").get<std::string>(), left);
+  }
+  const auto print_list = [&](const char* title, const char* key, const char* first,
+                              const char* second) {
+    fmt::print("\n{}\n", title);
+    for (const Json& entry : catalog.at(key)) {
+      fmt::print("  {:<34}{}\n", entry.at(first).get<std::string>(),
+                 second == nullptr ? "" : entry.at(second).get<std::string>());
+    }
+  };
+  print_list("Pools", "pools", "name", "kind");
+  fmt::print("\nLocks\n");
+  for (const Json& lock : catalog.at("locks")) {
+    fmt::print("  {}\n", lock.at("name").get<std::string>());
+  }
+  print_list("Scenarios", "scenarios", "name", "asks");
+  fmt::print("\nAbsent rows\n");
+  for (const Json& entry : catalog.at("absent")) {
+    fmt::print("  {}\n      {}\n", entry.at("rows").get<std::string>(),
+               entry.at("reason").get<std::string>());
+  }
+}
+
+int run(int argc, char** argv) {
+  const bool json = argc == 2 && std::string_view(argv[1]) == "--json";
+  if (argc > 1 && !json) {
+    fmt::print(stderr, "usage: catalog [--json]\n");
+    return 2;
+  }
+  Json catalog{{"channels", channels()},
+               {"pools", pools()},
+               {"locks", locks()},
+               {"scenarios", Json::array()},
+               {"absent", absent(Placement().two_cpus())}};
+  for (const Scenario& each : scenarios) {
+    catalog["scenarios"].push_back({{"name", each.name}, {"asks", each.asks}});
+  }
+  if (json) {
+    fmt::print("{}\n", catalog.dump(2));
+  } else {
+    print(catalog);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace bench
+
+int main(int argc, char** argv) {
+  return bench::run(argc, argv);
+}
