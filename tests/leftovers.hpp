@@ -13,6 +13,8 @@
 #include <sstream>
 #include <string>
 
+#include <fmt/format.h>
+
 #include "ipc/fd.hpp"
 
 namespace leftovers {
@@ -65,7 +67,7 @@ inline Names system_v(const std::string& table) {
     std::string key;
     std::string identifier;
     std::istringstream(row) >> key >> identifier;
-    names.insert("System V " + table + " " + identifier);
+    names.insert(fmt::format("System V {} {}", table, identifier));
   }
   return names;
 }
@@ -84,7 +86,7 @@ inline Names processes(const fs::path& build) {
     if (pid == "self" || pid == "thread-self" || pid == std::to_string(::getpid())) continue;
     std::string command;
     std::getline(std::ifstream(entry->path() / "comm") >> std::ws, command);
-    names.insert("process " + pid + " (" + command + ") of " + program);
+    names.insert(fmt::format("process {} ({}) of {}", pid, command, program));
   }
   return names;
 }

@@ -22,8 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::Not;
 
 const fs::path project = PROJECT_SOURCE_DIR;
 
@@ -89,7 +87,7 @@ TEST_F(Run, refuses_a_folder_that_cannot_be_written_before_it_builds) {
   EXPECT_EQ(lines(said()), 1) << said();
 }
 
-// A dpkg-query that knows no package, in front of the real one.
+// With a dpkg-query that knows no package, and an apt-get that tells when it is called.
 TEST_F(Run, only_names_missing_packages_when_told_so) {
   for (const char* tool : {"dpkg-query", "apt-get"}) {
     std::ofstream(folder() / tool)
