@@ -43,8 +43,8 @@ std::string list_rows(Benchmark& benchmark, StopSignals& stop, std::chrono::mill
   // A binary of which the filter takes nothing says so and leaves with 2.
   const bool nothing_asked = ended.code == 2 && !benchmark.filter.empty();
   if (ended.success() || ended.interrupted || nothing_asked) return {};
-  return fmt::format("{}: {} when asked for its rows; run `{} --benchmark_list_tests`",
-                     benchmark.name(), ended.text(), benchmark.program.string());
+  return fmt::format("{} {} when asked for its rows (--benchmark_list_tests)", benchmark.name(),
+                     ended.text());
 }
 
 Launch launch(const Benchmark& benchmark, StopSignals& stop, std::chrono::milliseconds silence,

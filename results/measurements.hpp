@@ -30,6 +30,8 @@ class Measurements {
   // Nothing when the row was not measured or does not have this figure.
   [[nodiscard]] std::optional<Summary> summary(const Name& name, std::string_view figure) const;
 
+  [[nodiscard]] bool has(const Name& name) const { return figures_.count(name) > 0; }
+
   // How many launches measured the row that was measured most often.
   [[nodiscard]] std::size_t launches() const { return launches_; }
 

@@ -148,7 +148,10 @@ std::string MemoryFile::text() const {
 StopSignals::StopSignals() {
   sigset_t signals;
   ::sigemptyset(&signals);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&signals, signal);
+  for (const int signal : {SIGINT, SIGTERM}) ::sigaddset(&signals, signal);
+  struct sigaction hang_up {};
+  check("sigaction", ::sigaction(SIGHUP, nullptr, &hang_up));
+  if (hang_up.sa_handler != SIG_IGN) ::sigaddset(&signals, SIGHUP);  // nohup(1) asked for that
   check("sigprocmask", ::sigprocmask(SIG_BLOCK, &signals, &old_));
   signals_ = Descriptor(check("signalfd", ::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)));
 }

@@ -39,7 +39,8 @@ class MemoryFile {
   Descriptor fd_;
 };
 
-// While it lives, SIGINT, SIGTERM and SIGHUP do not end this process but are told by requested().
+// While it lives, SIGINT, SIGTERM and SIGHUP (unless it is ignored) do not end this process but
+// are told by requested().
 // Requires a process with one thread.
 class StopSignals {
  public:

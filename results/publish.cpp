@@ -21,10 +21,6 @@ Run read(const std::vector<std::filesystem::path>& files) {
   return join(std::move(runs));
 }
 
-std::string plural(std::size_t count, std::string_view what) {
-  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
-}
-
 // "AMD EPYC, 2 CPUs (2 cores), a virtual machine (kvm), Linux 6.1.0"
 std::string machine_line(const Run& run) {
   const auto field = [&](const char* name) { return run.text(fmt::format("/machine/{}", name)); };
@@ -47,15 +43,12 @@ std::string coverage_text(const Measurements& measurements) {
   const std::size_t n = measurements.launches();
   if (n < 2) return "With one launch there is no interval.";
   std::vector<double> ranks;
-  for (std::size_t i = 0; i < n; ++i) ranks.push_back(static_cast<double>(i));
+  for (std::size_t rank = 1; rank <= n; ++rank) ranks.push_back(static_cast<double>(rank));
   const Interval interval = median_interval(ranks);
   return fmt::format(
-      "± is the farther end of the {:.4g} % interval of that median: the {} of {} launches.",
-      interval.coverage * 100,
-      interval.lower == 0
-          ? "extremes"
-          : fmt::format("{} smallest and largest but {:.0f}", "next", interval.lower - 1),
-      n);
+      "± is the farther end of its {:.4g} % interval, from launch {:.0f} to launch {:.0f} of {} in "
+      "the order of their figures.",
+      interval.coverage * 100, interval.lower, interval.upper, n);
 }
 
 // Whatever makes these figures worth less.
@@ -102,7 +95,18 @@ std::string channels_table(const Catalog& catalog) {
   return text;
 }
 
-// A folded list of what the context says, one "key: value" per line.
+// What a value of the context says: a list by its items, an object by its members.
+std::string shown(const Json& value) {
+  if (value.is_null()) return "not known, or none";
+  if (value.is_string()) return value.get<std::string>();
+  std::vector<std::string> parts;
+  for (const auto& [key, item] : value.items()) {
+    if (value.is_object()) parts.push_back(fmt::format("{}: {}", key, shown(item)));
+    if (value.is_array()) parts.push_back(shown(item));
+  }
+  return value.is_structured() ? fmt::format("{}", fmt::join(parts, "; ")) : value.dump();
+}
+
 std::string details(const Run& run) {
   std::string text =
       "<details><summary>The machine, its limits and the build in full</summary>\n\n";
@@ -110,10 +114,7 @@ std::string details(const Run& run) {
     if (!run.about.contains(part)) continue;
     text += fmt::format("**{}**\n\n", part);
     for (const auto& [key, value] : run.about.at(part).items()) {
-      const std::string shown = value.is_null()     ? "not known or none"
-                                : value.is_string() ? value.get<std::string>()
-                                                    : value.dump();
-      text += fmt::format("- {}: {}\n", markdown_text(key), markdown_text(shown));
+      text += fmt::format("- {}: {}\n", markdown_text(key), markdown_text(shown(value)));
     }
     text += '\n';
   }
@@ -126,12 +127,9 @@ std::string section(const TableSpec& spec, const std::vector<Table>& tables, boo
   text += csv ? fmt::format(" [CSV]({}.csv)\n", spec.id) : "\n";
   if (spec.folded) text += "\n<details><summary>Show the tables</summary>\n";
   for (const Table& table : tables) {
-    if (!table.part.empty()) {
-      text += fmt::format("\n**{}** ({})\n\n", markdown_text(table.part), reading(table));
-    } else {
-      text += fmt::format("\n({})\n\n", reading(table));
-    }
-    text += markdown(table);
+    const std::string part =
+        table.part.empty() ? "" : fmt::format("**{}**, ", markdown_text(table.part));
+    text += fmt::format("\n{}{}:\n\n{}", part, reading(table), markdown(table));
   }
   if (spec.folded) text += "\n</details>\n";
   return text;
@@ -142,7 +140,7 @@ std::string page(const Run& run, const Measurements& measurements, const Catalog
   std::string text = "# Results\n\n";
   text += fmt::format("**{}.**\n", markdown_text(machine_line(run)));
   text += fmt::format("{} of each binary in shuffled rounds, {} size, {}. {}.\n",
-                      plural(measurements.launches(), "launch") == "1 launch"
+                      measurements.launches() == 1
                           ? "1 launch"
                           : fmt::format("{} launches", measurements.launches()),
                       run.text("/size"), run.text("/started"), markdown_text(build_line(run)));

@@ -1,6 +1,7 @@
 #include "results/render.hpp"
 
 #include <algorithm>
+#include <cctype>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -8,18 +9,9 @@
 namespace results {
 namespace {
 
-std::string replace_each(std::string_view text, std::string_view specials,
-                         std::string_view before) {
-  std::string result;
-  for (const char c : text) {
-    if (c == '\n' || c == '\r') {
-      result += ' ';
-      continue;
-    }
-    if (specials.find(c) != std::string_view::npos) result += before;
-    result += c;
-  }
-  return result;
+// A line break would end a cell.
+char on_one_line(char c) {
+  return c == '\n' || c == '\r' ? ' ' : c;
 }
 
 // Characters, not bytes: of UTF-8 only the first byte of each counts.
@@ -33,23 +25,19 @@ std::string padded(std::string_view text, std::size_t columns, bool right) {
   return right ? blanks + std::string(text) : std::string(text) + blanks;
 }
 
-// The heading of a column; its unit too, unless all of the table is in that unit.
+// The heading of a column; its unit too, unless the table as a whole is in that unit.
 std::string head_text(const Table& table, const Head& head) {
-  std::string text = head.text;
-  if (head.relative || table.spec->a_scale_per_cell || head.scale.symbol.empty()) return text;
-  if (head.figure.name == table.heads.front().figure.name && !table.heads.front().relative) {
-    return text;
+  if (head.relative || table.spec->a_scale_per_cell || head.scale.symbol.empty() ||
+      head.scale.symbol == table.heads.front().scale.symbol) {
+    return head.text;
   }
-  return fmt::format("{}, {}", text, head.scale.symbol);
+  return head.text.empty() ? head.scale.symbol
+                           : fmt::format("{}, {}", head.text, head.scale.symbol);
 }
 
-std::string label_text(const Line& line, std::size_t i) {
-  const std::string code = line.labels[i].empty() ? "" : markdown_code(line.labels[i]);
-  return i == 0 && line.spins ? code + " ↻" : code;
-}
-
-std::string label_for(const std::string& key, const std::string& value) {
-  return key == "bytes" ? bytes_text(value) : value;
+std::string label_text(const Table& table, const Line& line, std::size_t i) {
+  if (i > 0) return markdown_text(label_for(table.label_keys[i], line.labels[i]));
+  return markdown_code(line.labels[0]) + (line.spins ? " ↻" : "");
 }
 
 using Rows = std::vector<std::vector<std::string>>;
@@ -79,18 +67,34 @@ std::string markdown_rows(const Rows& rows, std::size_t labels) {
 }  // namespace
 
 std::string markdown_text(std::string_view text) {
-  return replace_each(text, "\\`*_<>[]|#&~", "\\");
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto is_word = [&](std::size_t at) {
+      return at < text.size() && std::isalnum(static_cast<unsigned char>(text[at])) != 0;
+    };
+    // Within a word an underscore is only itself.
+    const bool special =
+        text[i] == '_' ? !(i > 0 && is_word(i - 1) && is_word(i + 1))
+                       : std::string_view("\\`*<>[]|").find(text[i]) != std::string_view::npos;
+    if (special) result += '\\';
+    result += on_one_line(text[i]);
+  }
+  return result;
 }
 
 std::string markdown_code(std::string_view text) {
-  // In code, only the border of a cell is special, and a backtick needs a longer fence.
-  const std::string cell = replace_each(text, "|", "\\");
+  // In code only the border of a cell is special, and a backtick needs a longer fence.
+  std::string cell;
+  for (const char c : text) {
+    if (c == '|') cell += '\\';
+    cell += on_one_line(c);
+  }
   return text.find('`') == std::string_view::npos ? fmt::format("`{}`", cell)
                                                   : fmt::format("`` {} ``", cell);
 }
 
 std::string csv_field(std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
+  if (text.find_first_of(",\"\n") == std::string_view::npos) return std::string(text);
   std::string quoted = "\"";
   for (const char c : text) {
     if (c == '"') quoted += '"';
@@ -116,28 +120,29 @@ std::string markdown(const Table& table) {
   for (const Head& head : table.heads) header.push_back(head_text(table, head));
   for (const Line& line : table.lines) {
     std::vector<std::string>& row = rows.emplace_back();
-    for (std::size_t i = 0; i < line.labels.size(); ++i) {
-      row.push_back(table.label_keys[i] == "bytes" ? label_for("bytes", line.labels[i])
-                                                   : label_text(line, i));
-    }
+    for (std::size_t i = 0; i < line.labels.size(); ++i) row.push_back(label_text(table, line, i));
     for (std::size_t i = 0; i < line.cells.size(); ++i) {
       row.push_back(cell_text(table, table.heads[i], line.cells[i]));
     }
   }
   std::string text = markdown_rows(rows, table.label_keys.size());
-  for (const std::string& note : table.notes) text += fmt::format("\n{}\n", note);
+  for (const Note& note : table.notes) {
+    std::vector<std::string> about;
+    for (const std::string& label : note.about) about.push_back(markdown_code(label));
+    text += fmt::format("\n{}: {}\n", markdown_text(note.text), fmt::join(about, ", "));
+  }
   return text;
 }
 
 std::string csv(const std::vector<Table>& tables) {
-  std::string text = "row,column,figure,median,lower,upper,coverage,launches,ratio\r\n";
+  std::string text = "row,column,figure,median,lower,upper,coverage,launches,ratio\n";
   for (const Table& table : tables) {
     for (const Line& line : table.lines) {
       for (std::size_t i = 0; i < line.cells.size(); ++i) {
         const Cell& cell = line.cells[i];
         if (!cell.value) continue;
         text += fmt::format(
-            "{},{},{},{},{},{},{:.4f},{},{}\r\n", csv_field(cell.name.text()),
+            "{},{},{},{},{},{},{:.4f},{},{}\n", csv_field(cell.name.text()),
             csv_field(table.heads[i].text), table.heads[i].figure.name, cell.value->median,
             cell.value->interval.lower, cell.value->interval.upper, cell.value->interval.coverage,
             cell.value->launches, cell.ratio ? fmt::format("{:.4g}", *cell.ratio) : std::string());

@@ -20,7 +20,8 @@ std::string csv_field(std::string_view text);
 // The table alone, with its notes below.
 std::string markdown(const Table& table);
 
-// One record per cell, in base units: the name of the row, its figure, median, bounds, launches.
+// One record per cell, in ns, bytes and seconds: the name of the row, its figure, median, bounds,
+// launches.
 std::string csv(const std::vector<Table>& tables);
 
 // Aligned by blanks.

@@ -118,8 +118,7 @@ class Session {
                           .filter = options_.filter,
                           .rows = {}};
       if (::access(benchmark.program.c_str(), X_OK) != 0) {
-        fail(fmt::format("{} is missing from {}; build it", benchmark.name(),
-                         options_.bin.string()));
+        fail(benchmark.name() + " is missing; build it, or name its folder with --bin");
         continue;
       }
       const std::string problem = list_rows(benchmark, stop_, options_.row_timeout);
@@ -224,7 +223,7 @@ class Session {
   };
 
   // Where the run is, and how long the rest will take.
-  [[nodiscard]] Step step(const Running& now) const {
+  [[nodiscard]] Step step(const Running& now) {
     const Seconds elapsed = Clock::now() - start_;
     const double rows = static_cast<double>(now.benchmark.rows.size());
     const double share = std::min(1.0, static_cast<double>(now.finished) / rows);
@@ -237,7 +236,11 @@ class Session {
     double round = 0;
     for (const Benchmark& each : benchmarks_) round += estimate.seconds(each);
     left += round * (plan_.rounds - round_ - 1);
-    return {.share = estimate.empty() ? 0 : elapsed.count() / (elapsed.count() + left),
+    // A new estimate may say that more is left than the last one did: the bar stays where it is.
+    if (!estimate.empty()) {
+      share_ = std::max(share_, elapsed.count() / (elapsed.count() + left));
+    }
+    return {.share = share_,
             .what = fmt::format("round {} of {}: {}", round_ + 1, plan_.rounds,
                                 now.row.empty() ? now.benchmark.name() : now.row),
             .left = estimate.empty() ? std::chrono::seconds(-1) : whole(Seconds(left))};
@@ -305,6 +308,7 @@ class Session {
   int round_ = 0;
   Clock::time_point start_ = Clock::now();
   Estimate estimate_;
+  double share_ = 0;  // of the whole that is done
   std::map<std::string, int> launches_;
   std::vector<Json> rows_;
   std::vector<std::string> failures_;

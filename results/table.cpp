@@ -120,17 +120,17 @@ class Filler {
   [[nodiscard]] std::vector<Labels> line_labels(const std::vector<std::string>& keys,
                                                 const std::vector<Name>& names) const {
     std::vector<Labels> lines;
-    std::map<std::string, std::size_t> met;  // when each label was
+    std::map<std::pair<std::size_t, std::string>, std::size_t> met;  // which label came when
     for (const Name& name : names) {
       Labels labels;
       for (const std::string& key : keys) labels.emplace_back(name.value(key));
-      for (const std::string& label : labels) met.try_emplace(label, met.size());
+      for (std::size_t i = 0; i < labels.size(); ++i) met.try_emplace({i, labels[i]}, met.size());
       if (std::find(lines.begin(), lines.end(), labels) == lines.end()) lines.push_back(labels);
     }
     const auto rank = [&](const Labels& labels) {
       std::vector<std::tuple<std::size_t, std::size_t>> ranks;
-      for (const std::string& label : labels) {
-        ranks.emplace_back(catalog_.position(label), met.at(label));
+      for (std::size_t i = 0; i < labels.size(); ++i) {
+        ranks.emplace_back(catalog_.position(labels[i]), met.at({i, labels[i]}));
       }
       return ranks;
     };
@@ -235,49 +235,41 @@ class Filler {
     return std::nullopt;
   }
 
-  // Columns of one figure share a scale, so that they can be compared at a glance.
+  // Columns of one unit share a scale, so that they can be compared at a glance.
   static void scale(Table& table) {
-    std::map<std::string_view, std::vector<double>> values;
+    std::map<Unit, std::vector<double>> values;
     for (const Line& line : table.lines) {
       for (std::size_t i = 0; i < line.cells.size(); ++i) {
-        if (line.cells[i].value) {
-          values[table.heads[i].figure.name].push_back(line.cells[i].value->median);
+        const Head& head = table.heads[i];
+        if (line.cells[i].value && !head.relative) {
+          values[head.figure.unit].push_back(line.cells[i].value->median);
         }
       }
     }
     for (Head& head : table.heads) {
-      head.scale = scale_for(head.figure.unit, values[head.figure.name]);
+      head.scale = scale_for(head.figure.unit, values[head.figure.unit]);
     }
   }
 
   void note(Table& table) const {
-    std::vector<std::pair<std::string, std::vector<std::string>>> reasons;  // and whom they concern
-    std::vector<std::string> fewer;
-    const auto file = [&](const std::string& reason, const std::string& label) {
-      auto found = std::find_if(reasons.begin(), reasons.end(),
-                                [&](const auto& each) { return each.first == reason; });
-      if (found == reasons.end()) found = reasons.insert(reasons.end(), {reason, {}});
-      add_once(found->second, label);
+    const auto add = [&](const std::string& text, const std::string& label) {
+      auto found = std::find_if(table.notes.begin(), table.notes.end(),
+                                [&](const Note& each) { return each.text == text; });
+      if (found == table.notes.end()) found = table.notes.insert(found, {text, {}});
+      add_once(found->about, label);
     };
     for (const Line& line : table.lines) {
-      const std::string label = fmt::format("`{}`", line.labels.front());
       for (std::size_t i = 0; i < line.cells.size(); ++i) {
         const Cell& cell = line.cells[i];
-        if (cell.value && cell.value->launches < measurements_.launches()) add_once(fewer, label);
-        if (cell.value || table.heads[i].relative ||
-            measurements_.summary(cell.name, "real_time_ns")) {
-          continue;
+        if (cell.value && cell.value->launches < measurements_.launches()) {
+          add(fmt::format("measured by fewer than {} launches", measurements_.launches()),
+              line.labels.front());
         }
+        // A row without this figure, or without the other part of a ratio, is not an absent row.
+        if (cell.value || table.heads[i].relative || measurements_.has(cell.name)) continue;
         const std::string reason = catalog_.why_absent(cell.name.text());
-        file(reason.empty() ? "not measured in this run" : reason, label);
+        add("– " + (reason.empty() ? "not measured in this run" : reason), line.labels.front());
       }
-    }
-    for (const auto& [reason, labels] : reasons) {
-      table.notes.push_back(fmt::format("–: {} ({})", reason, fmt::join(labels, ", ")));
-    }
-    if (!fewer.empty()) {
-      table.notes.push_back(fmt::format("Measured by fewer than {} launches: {}",
-                                        measurements_.launches(), fmt::join(fewer, ", ")));
     }
   }
 

@@ -29,13 +29,18 @@ struct Line {
   std::vector<Cell> cells;
 };
 
+struct Note {
+  std::string text;
+  std::vector<std::string> about;  // labels of lines
+};
+
 struct Table {
   const TableSpec* spec;
   std::string part;  // which of several this is: "between processes"; empty when it is the only one
   std::vector<std::string> label_keys;  // those keys of TableSpec::rows that any line has
   std::vector<Head> heads;
   std::vector<Line> lines;
-  std::vector<std::string> notes;  // why cells are empty, which were measured less often
+  std::vector<Note> notes;  // why cells are empty, which were measured less often
 };
 
 // The tables that a declaration asks for, none without rows to show. Lines come in the catalog's

@@ -108,11 +108,12 @@ std::vector<TableSpec> declare() {
        .scenario = "round_trip",
        .where = {{"bytes", small}},
        .rows = {"channel"},
-       .columns = {place("two CPUs, processes", "cross", "process"),
-                   place("threads", "cross", "thread"),
-                   place("same CPU, processes", "same", "process"),
-                   place("threads", "same", "thread"), place("any, processes", "any", "process"),
-                   place("threads", "any", "thread")}},
+       .columns = {place("2 CPUs: processes", "cross", "process"),
+                   place("2 CPUs: threads", "cross", "thread"),
+                   place("1 CPU: processes", "same", "process"),
+                   place("1 CPU: threads", "same", "thread"),
+                   place("any: processes", "any", "process"),
+                   place("any: threads", "any", "thread")}},
       round_trip("round_trip_same", "A message there and back, on the same CPU",
                  "The same when both sides share a CPU, so that each answer is a context switch.",
                  "Time from sending a message to having its answer, which is as long.", "same",
@@ -229,6 +230,13 @@ std::string words_for(std::string_view key, std::string_view value) {
   if (key == "workers") return fmt::format("{} workers", value);
   if (key == "bytes") return bytes_text(value);
   return fmt::format("{}: {}", key, value);
+}
+
+std::string label_for(std::string_view key, std::string_view value) {
+  if (key == "bytes") return bytes_text(value);
+  if (key == "peer" && value == "process") return "processes";
+  if (key == "peer" && value == "thread") return "threads";
+  return std::string(value);
 }
 
 std::string heading_for(std::string_view key) {

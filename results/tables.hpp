@@ -57,6 +57,9 @@ const TableSpec& summary_table();
 // What a key with its value is called in prose: "between processes". Falls back to "key: value".
 std::string words_for(std::string_view key, std::string_view value);
 
+// What a value is called in a column that is headed heading_for(key): "processes".
+std::string label_for(std::string_view key, std::string_view value);
+
 // What a key is called above a column of its values.
 std::string heading_for(std::string_view key);
 

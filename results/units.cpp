@@ -54,7 +54,7 @@ std::string with_spread(const Summary& summary, const Scale& scale) {
   const std::string value = significant(summary.median / scale.factor, spread > 0.1 ? 2 : 3);
   if (summary.launches < 2) return value;
   const double percent = spread * 100;
-  return fmt::format("{} ±{:.{}f} %", value, percent, percent < 0.95 ? 1 : 0);
+  return fmt::format("{} ±{:.{}f} %", value, percent, percent >= 0.05 && percent < 0.95 ? 1 : 0);
 }
 
 std::string with_unit(double value, Unit unit) {
