@@ -9,11 +9,13 @@
 #include <sys/wait.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "ipc/process.hpp"
 
@@ -84,6 +86,24 @@ TEST(Leftovers, sees_system_v_objects) {
 TEST(Leftovers, sees_processes_of_the_build) {
   const ipc::Process idle([] { return ::pause(); });
   EXPECT_THAT(seen(), Contains(HasSubstr("process " + std::to_string(idle.pid()) + " ")));
+}
+
+// A test that does not require the fixture could run after the last look.
+TEST(Leftovers, of_every_test_are_looked_for) {
+  FILE* pipe = ::popen("ctest --test-dir '" PROJECT_BINARY_DIR "' --show-only=json-v1", "r");
+  ASSERT_NE(pipe, nullptr);
+  const auto suite = nlohmann::json::parse(pipe, nullptr, false);
+  ASSERT_EQ(::pclose(pipe), 0);
+  ASSERT_GT(suite.at("tests").size(), 10U);
+  for (const auto& test : suite.at("tests")) {
+    std::string fixtures;
+    for (const auto& property : test.value("properties", nlohmann::json::array())) {
+      if (property.at("name").get<std::string>().starts_with("FIXTURES_")) {
+        fixtures += property.at("value").dump();
+      }
+    }
+    EXPECT_THAT(fixtures, HasSubstr("\"machine\"")) << test.at("name");
+  }
 }
 
 TEST(Leftovers, of_a_test_fail_the_suite) {
