@@ -179,7 +179,10 @@ class Dispatcher final : public Engine {
 
   void bury(const DeathReport& death) {
     Link& worker = workers_[death.worker];
-    while (JobPtr job = worker.pull_last()) resolve(*job);
+    // Not where the dead may hold a lock of the channel: what it sent last is lost then.
+    if constexpr (C::traits.waiter_may_be_killed) {
+      while (JobPtr job = worker.pull_last()) resolve(*job);
+    }
     auto abandoned = worker.abandon();
     for (const JobPtr& job : abandoned.started) {
       resolve(*job, std::make_exception_ptr(WorkerDied(death.pid, death.status, true)));

@@ -44,16 +44,17 @@ class ThreadQueue final : public Engine {
   void serve(std::size_t index) {
     served = this;
     Sleeper& self = sleepers_[index];
-    for (bool closed = false; !closed;) {
-      const auto task = state_.with([&](State& state) {
+    for (;;) {
+      const auto [task, closed] = state_.with([&](State& state) {
         auto next = state.next_task();
-        closed = next == nullptr && state.closed;
-        if (next == nullptr && !closed) state.sleeping.push_back(&self);
-        return next;
+        if (next == nullptr && !state.closed) state.sleeping.push_back(&self);
+        return std::pair(std::move(next), state.closed);
       });
       if (task != nullptr) {
         task->run();
-      } else if (!closed) {
+      } else if (closed) {
+        return;
+      } else {
         self.sleep();
       }
     }

@@ -1,6 +1,6 @@
 // Three worker processes, one function, three numbers.
 #include <cstdio>
-#include <ranges>
+#include <vector>
 
 #include <fmt/core.h>
 
@@ -22,7 +22,7 @@ int twice(int index) {
 
 int main() {
   pools::ProcessPool<ipc::UnixStream> pool({.workers = 3});
-  const auto results = pool.map(twice, std::views::iota(0, 3));
+  const auto results = pool.map(twice, std::vector{0, 1, 2});
   pool.close();
   pool.join();
   for (const int result : results) fmt::print("Result: {}\n", result);

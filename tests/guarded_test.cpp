@@ -1,0 +1,58 @@
+// Data under a lock, for every lock.
+#include "pools/guarded.hpp"
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+#include "pools/locks.hpp"
+
+namespace {
+
+template <class L>
+class Guarded : public testing::Test {};
+
+TYPED_TEST_SUITE(Guarded, pools::AllLocks::into<testing::Types>);
+
+TYPED_TEST(Guarded, ReadsAndWritesUnderTheLock) {
+  pools::Guarded<std::vector<int>, typename TypeParam::Lock> numbers;
+  numbers.with([](std::vector<int>& all) { all.push_back(3); });
+  const auto& constant = numbers;
+  EXPECT_EQ(constant.with([](const std::vector<int>& all) { return all.front(); }), 3);
+}
+
+TYPED_TEST(Guarded, IsBuiltFromArguments) {
+  pools::Guarded<std::string, typename TypeParam::Lock> text(std::in_place, 3U, 'x');
+  EXPECT_EQ(text.with([](std::string& all) { return all; }), "xxx");
+}
+
+TYPED_TEST(Guarded, AnExceptionLetsGo) {
+  pools::Guarded<int, typename TypeParam::Lock> number;
+  EXPECT_THROW(number.with([](int&) { throw std::runtime_error("inside"); }), std::runtime_error);
+  EXPECT_EQ(number.with([](int& value) { return ++value; }), 1);
+}
+
+TYPED_TEST(Guarded, ThreadsTakeTurns) {
+  pools::Guarded<long, typename TypeParam::Lock> number;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 20'000; ++i) number.with([](long& value) { value = value + 1; });
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(number.with([](long& value) { return value; }), 80'000);
+}
+
+TYPED_TEST(Guarded, WhatMovesMayLeave) {
+  pools::Guarded<std::unique_ptr<int>, typename TypeParam::Lock> owner(std::in_place,
+                                                                       std::make_unique<int>(5));
+  EXPECT_EQ(*owner.with([](std::unique_ptr<int>& held) { return std::move(held); }), 5);
+}
+
+}  // namespace

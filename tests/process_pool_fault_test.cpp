@@ -1,0 +1,329 @@
+// What a process pool promises when processes die, over all of them.
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "ipc/process.hpp"
+#include "tests/pool_fixture.hpp"
+
+namespace {
+
+using pool_test::await_end;
+using pool_test::children_of;
+using pool_test::pause_ms;
+using pool_test::pidfd_of;
+using pool_test::Shared;
+using pool_test::SharedMemory;
+using testing::HasSubstr;
+
+template <class P>
+struct ChannelOf;
+template <class C>
+struct ChannelOf<pools::ProcessPool<C>> {
+  using type = C;
+};
+
+template <class P>
+class ProcessPoolFaults : public pool_test::Guarded {
+ protected:
+  static constexpr ipc::Traits traits = ChannelOf<P>::type::traits;
+};
+
+TYPED_TEST_SUITE(ProcessPoolFaults, pools::AllProcessPools::into<testing::Types>,
+                 pool_test::PoolName);
+
+pid_t whoami() {
+  return ::getpid();
+}
+
+// Says who runs it, and goes on until it is let go.
+int wait_until_open(Shared* shared) {
+  shared->pid = ::getpid();
+  pool_test::await([&] { return shared->open.load(); });
+  return 1;
+}
+
+template <class Future>
+pools::WorkerDied death_of(Future& future) {
+  try {
+    future.get();
+  } catch (const pools::WorkerDied& died) {
+    return died;
+  }
+  throw std::logic_error("the worker of this task did not die");
+}
+
+TYPED_TEST(ProcessPoolFaults, AKilledWorkerCostsItsTaskAlone) {
+  const SharedMemory shared;
+  TypeParam pool({.workers = 1});
+  // The first runs; the second is in the worker's channel; the others wait in the pool.
+  auto killed = pool.submit([to = shared.get()] { return wait_until_open(to); });
+  std::vector<pools::Future<std::size_t>> others;
+  for (std::size_t i = 0; i < 20; ++i) {
+    others.push_back(pool.submit([to = shared.get(), i] {
+      ++to->runs[i];
+      return i;
+    }));
+  }
+  pool_test::await([&] { return shared->pid != 0; });
+  ::kill(shared->pid, SIGKILL);
+  const auto died = death_of(killed);
+  EXPECT_EQ(died.pid, shared->pid);
+  EXPECT_EQ(died.status.signal, SIGKILL);
+  EXPECT_TRUE(died.may_have_run);
+  for (std::size_t i = 0; i < others.size(); ++i) {
+    EXPECT_EQ(others[i].get(), i);
+    EXPECT_EQ(shared->runs[i], 1) << "task " << i;
+  }
+  EXPECT_NE(pool.submit(whoami).get(), died.pid);
+}
+
+TYPED_TEST(ProcessPoolFaults, HowAWorkerEndedIsTold) {
+  TypeParam pool({.workers = 1});
+  for (int i = 0; i < 3; ++i) {
+    auto left = pool.submit([] { ::_exit(3); });
+    auto aborted = pool.submit([] { std::abort(); });
+    auto terminated = pool.submit([] { ::raise(SIGTERM); });
+    auto sound = pool.submit(whoami);
+    const auto code = death_of(left);
+    EXPECT_EQ(code.status.code, 3);
+    EXPECT_EQ(code.status.signal, 0);
+    EXPECT_THAT(code.what(), HasSubstr("exited with code 3"));
+    EXPECT_EQ(death_of(aborted).status.signal, SIGABRT);
+    EXPECT_EQ(death_of(terminated).status.signal, SIGTERM);
+    EXPECT_GT(sound.get(), 0);
+  }
+}
+
+TYPED_TEST(ProcessPoolFaults, AnAnswerGivenBeforeTheDeathCounts) {
+  if (!TestFixture::traits.waiter_may_be_killed) {
+    GTEST_SKIP() << "nobody looks into this channel after a death";
+  }
+  for (int i = 0; i < 20; ++i) {
+    TypeParam pool({.workers = 1});
+    auto answered = pool.submit(whoami);
+    auto died = pool.submit([] { ::raise(SIGKILL); });
+    EXPECT_THROW(died.get(), pools::WorkerDied);
+    EXPECT_GT(answered.get(), 0);
+  }
+}
+
+TYPED_TEST(ProcessPoolFaults, IdleWorkersMayBeKilled) {
+  if (!TestFixture::traits.waiter_may_be_killed) {
+    GTEST_SKIP() << "a worker that waits in this channel may not be killed";
+  }
+  TypeParam pool({.workers = 2});
+  pid_t last = 0;
+  for (int round = 0; round < 50; ++round) {
+    const pid_t pid = pool.submit(whoami).get();
+    EXPECT_NE(pid, last) << "it is dead";
+    ::kill(pid, SIGKILL);
+    last = pid;
+  }
+  EXPECT_EQ(pool.map([](int i) { return i; }, pool_test::numbers(100)), pool_test::numbers(100));
+}
+
+TYPED_TEST(ProcessPoolFaults, AllWorkersMayBeKilledAtOnce) {
+  const SharedMemory shared;
+  TypeParam pool({.workers = 3, .prefetch = 1});
+  std::vector<pools::Future<int>> running;
+  for (int i = 0; i < 3; ++i) {
+    running.push_back(pool.submit([to = shared.get()] {
+      ++to->ran;
+      return wait_until_open(to);
+    }));
+  }
+  std::vector<pools::Future<int>> queued;
+  for (int i = 0; i < 10; ++i) queued.push_back(pool.submit([](int x) { return x; }, i));
+  pool_test::await([&] { return shared->ran == 3; });
+  for (const pid_t zygote : children_of(::getpid())) {
+    for (const pid_t worker : children_of(zygote)) ::kill(worker, SIGKILL);
+  }
+  for (auto& future : running) EXPECT_EQ(death_of(future).status.signal, SIGKILL);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(queued[static_cast<std::size_t>(i)].get(), i);
+}
+
+TYPED_TEST(ProcessPoolFaults, ADeathIsNoticedThoughNobodyWaits) {
+  const SharedMemory shared;
+  TypeParam pool({.workers = 1});
+  pool.submit([] { ::_exit(1); });
+  pool.submit([to = shared.get()] { ++to->ran; });
+  pool_test::await([&] { return shared->ran == 1; });
+}
+
+TYPED_TEST(ProcessPoolFaults, NobodyOutlivesThePoolsProcess) {
+  const SharedMemory shared;
+  ipc::Process owner([&] {
+    TypeParam pool({.workers = 2});
+    auto busy = pool.submit([to = shared.get()] { return wait_until_open(to); });
+    busy.wait();
+    return 0;
+  });
+  pool_test::await([&] { return shared->pid != 0; });
+  std::vector<ipc::Fd> watched;
+  for (const pid_t zygote : children_of(owner.pid())) {
+    watched.push_back(pidfd_of(zygote));
+    for (const pid_t worker : children_of(zygote)) watched.push_back(pidfd_of(worker));
+  }
+  ASSERT_GE(watched.size(), 3U);  // and the guardians of names, where the channel has some
+  owner.kill(SIGKILL);
+  for (const auto& each : watched) await_end(each);
+}
+
+TYPED_TEST(ProcessPoolFaults, TerminateKillsTheWorkers) {
+  const SharedMemory shared;
+  TypeParam pool({.workers = 1});
+  auto future = pool.submit([to = shared.get()] { return wait_until_open(to); });
+  pool_test::await([&] { return shared->pid != 0; });
+  const auto worker = pidfd_of(shared->pid);
+  pool.terminate();
+  EXPECT_TRUE(ipc::poll(worker.get(), POLLIN, ipc::Deadline::now()));
+  EXPECT_THROW(future.get(), pools::PoolTerminated);
+}
+
+TYPED_TEST(ProcessPoolFaults, WithoutItsZygoteAPoolIsBroken) {
+  const SharedMemory shared;
+  TypeParam pool({.workers = 2});
+  const pid_t zygote = pool.submit([] { return ::getppid(); }).get();
+  std::vector<pools::Future<int>> futures;
+  for (int i = 0; i < 10; ++i) {
+    futures.push_back(pool.submit([to = shared.get()] { return wait_until_open(to); }));
+  }
+  ::kill(zygote, SIGKILL);
+  for (auto& future : futures) EXPECT_THROW(future.get(), pools::PoolBroken);
+  EXPECT_THROW(pool.submit(whoami), pools::PoolBroken);
+}
+
+TYPED_TEST(ProcessPoolFaults, WorkersThatCannotLiveAreNotStartedForEver) {
+  const SharedMemory shared;
+  TypeParam pool({.workers = 2, .idle_deaths_max = 3});
+  auto busy = pool.submit([to = shared.get()] { return wait_until_open(to); });
+  pool_test::await([&] { return shared->pid != 0; });
+  const auto zygotes = children_of(::getpid());
+  while (!busy.ready()) {
+    for (const pid_t zygote : zygotes) {
+      for (const pid_t worker : children_of(zygote)) {
+        if (worker != shared->pid) ::kill(worker, SIGKILL);
+      }
+    }
+  }
+  try {
+    busy.get();
+    FAIL() << "the pool is not broken";
+  } catch (const pools::PoolBroken& broken) {
+    EXPECT_THAT(broken.what(), HasSubstr("4 workers in a row"));
+  }
+}
+
+TYPED_TEST(ProcessPoolFaults, CtrlCIsForTheParent) {
+  TypeParam pool({.workers = 1});
+  const pid_t worker = pool.submit(whoami).get();
+  ::kill(worker, SIGINT);
+  for (const pid_t zygote : children_of(::getpid())) ::kill(zygote, SIGINT);
+  EXPECT_EQ(pool.submit(whoami).get(), worker);
+}
+
+TYPED_TEST(ProcessPoolFaults, PoolsSideBySideEndInAnyOrder) {
+  std::optional<TypeParam> first(std::in_place, pools::Options{.workers = 1});
+  std::optional<TypeParam> second(std::in_place, pools::Options{.workers = 1});
+  EXPECT_NE(first->submit(whoami).get(), second->submit(whoami).get());
+  first.reset();
+  EXPECT_GT(second->submit(whoami).get(), 0);
+}
+
+TYPED_TEST(ProcessPoolFaults, RandomDeathsLoseNoFuture) {
+  if (!TestFixture::traits.waiter_may_be_killed) {
+    GTEST_SKIP() << "a worker that waits in this channel may not be killed";
+  }
+  TypeParam pool({.workers = 2});
+  std::atomic<int> answered{0};
+  std::atomic<int> died{0};
+  std::atomic<int> finished{0};
+  std::vector<std::thread> callers;
+  for (int t = 0; t < 3; ++t) {
+    callers.emplace_back([&] {
+      const std::string text(100'000, 'x');  // many pieces each way: deaths cut messages in half
+      for (int i = 0; i < 30; ++i) {
+        auto one = pool.submit([](std::string all) { return all; }, text);
+        auto two = pool.submit([](std::string all) { return all; }, text);
+        for (auto* future : {&one, &two}) {
+          try {
+            answered += future->get() == text;
+          } catch (const pools::WorkerDied&) {
+            ++died;
+          }
+        }
+      }
+      ++finished;
+    });
+  }
+  std::mt19937 random(7);
+  while (finished < 3) {
+    for (const pid_t zygote : children_of(::getpid())) {
+      const auto workers = children_of(zygote);
+      if (!workers.empty()) ::kill(workers[random() % workers.size()], SIGKILL);
+    }
+    ::usleep(static_cast<useconds_t>(random() % 10'000));
+  }
+  for (auto& caller : callers) caller.join();
+  EXPECT_EQ(answered + died, 180);
+  EXPECT_GT(answered, 0);
+}
+
+std::ptrdiff_t entries(const char* folder) {
+  return std::distance(std::filesystem::directory_iterator(folder), {});
+}
+
+TYPED_TEST(ProcessPoolFaults, PoolsLeaveNothingBehind) {
+  const auto one = [] {
+    TypeParam pool({.workers = 2});
+    EXPECT_GT(pool.submit(whoami).get(), 0);
+    auto died = pool.submit([] { ::_exit(1); });
+    EXPECT_THROW(died.get(), pools::WorkerDied);
+  };
+  one();
+  const auto descriptors = entries("/proc/self/fd");
+  const auto threads = entries("/proc/self/task");
+  for (int i = 0; i < 50; ++i) one();
+  EXPECT_EQ(entries("/proc/self/fd"), descriptors);
+  EXPECT_EQ(entries("/proc/self/task"), threads);
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child is left";
+  EXPECT_EQ(errno, ECHILD);
+}
+
+using AnyProcessPool = pools::ProcessPool<ipc::UnixStream>;
+
+TEST(ProcessPool, IsMadeBeforeThreads) {
+  std::atomic<bool> done{false};
+  std::thread other([&] { pool_test::await([&] { return done.load(); }); });
+  EXPECT_THROW(AnyProcessPool({.workers = 1}), std::logic_error);
+  {
+    AnyProcessPool allowed({.workers = 1, .fork_with_threads = true});
+    EXPECT_GT(allowed.submit(whoami).get(), 0);
+  }
+  done = true;
+  other.join();
+  AnyProcessPool after({.workers = 1});
+  EXPECT_GT(after.submit(whoami).get(), 0);
+}
+
+TEST(ProcessPool, RefusesPiecesThatItsChannelDoesNotCarry) {
+  EXPECT_THROW(AnyProcessPool({.workers = 1, .message_bytes = 1}), std::invalid_argument);
+  EXPECT_THROW(AnyProcessPool({.workers = 1, .message_bytes = std::size_t{2} << 30}),
+               std::invalid_argument);
+}
+
+TEST(ProcessPool, CutsWhatIsLonger) {
+  AnyProcessPool pool({.workers = 1, .message_bytes = 64});
+  const std::string text(10'000, 'x');
+  EXPECT_EQ(pool.submit([](std::string all) { return all; }, text).get(), text);
+}
+
+}  // namespace
