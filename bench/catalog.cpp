@@ -2,6 +2,7 @@
 //
 //   catalog           a text for people
 //   catalog --json    the same for programs
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <map>
@@ -130,20 +131,37 @@ std::string with_unit(std::size_t bytes) {
   return fmt::format("{} {}", bytes, units[unit]);
 }
 
+// A long regular expression over several lines, cut where it says "or".
+std::string wrapped(const std::string& rows) {
+  constexpr std::size_t columns = 96;
+  std::string text;
+  std::string line = "  ";
+  for (std::size_t from = 0; from < rows.size();) {
+    const std::size_t to = std::min(rows.find('|', from), rows.size() - 1) + 1;
+    if (line.size() + to - from > columns) {
+      text += line + "\n";
+      line = "    ";
+    }
+    line += rows.substr(from, to - from);
+    from = to;
+  }
+  return text + line + "\n";
+}
+
 void print(const Json& catalog) {
-  constexpr std::string_view row = "  {:<20}{:<10}{:<9}{:<11}{:<11}{:<13}{:<12}{}\n";
+  constexpr std::string_view row = "  {:<20}{:<9}{:<14}{:<11}{:<13}{:<13}{}\n";
   fmt::print("Channels\n");
-  fmt::print(row, "name", "longest", "senders", "receivers", "processes", "tells death",
-             "kill waiter", "waits by");
+  fmt::print(row, "name", "longest", "ends", "processes", "tells death", "kill waiter", "waits by");
   for (const Json& channel : catalog.at("channels")) {
     const auto word = [&](const char* key) { return channel.at(key).get<std::string>(); };
     const auto yes = [&](const char* key) { return to_text(channel.at(key).get<bool>()); };
     fmt::print(row, word("name"), with_unit(channel.at("message_bytes_max").get<std::size_t>()),
-               word("senders"), word("receivers"), yes("crosses_processes"),
+               word("senders") + " to " + word("receivers"), yes("crosses_processes"),
                yes("tells_of_peer_death"), yes("waiter_may_be_killed"), word("wait"));
   }
   fmt::print(
-      "  longest: message; tells death: one who waits learns at once that its peer was killed;\n"
+      "  longest: the longest message    ends: senders to receivers\n"
+      "  tells death: one who waits learns at once that its peer was killed\n"
       "  kill waiter: one who waits may be killed without harm to others\n"
       "\nLeft behind when all are killed\n");
   for (const Json& channel : catalog.at("channels")) {
@@ -154,7 +172,7 @@ void print(const Json& catalog) {
                               const char* second) {
     fmt::print("\n{}\n", title);
     for (const Json& entry : catalog.at(key)) {
-      fmt::print("  {:<34}{}\n", entry.at(first).get<std::string>(),
+      fmt::print("  {:<28}{}\n", entry.at(first).get<std::string>(),
                  second == nullptr ? "" : entry.at(second).get<std::string>());
     }
   };
@@ -166,7 +184,7 @@ void print(const Json& catalog) {
   print_list("Scenarios", "scenarios", "name", "asks");
   fmt::print("\nAbsent rows\n");
   for (const Json& entry : catalog.at("absent")) {
-    fmt::print("  {}\n      {}\n", entry.at("rows").get<std::string>(),
+    fmt::print("{}      {}\n", wrapped(entry.at("rows").get<std::string>()),
                entry.at("reason").get<std::string>());
   }
 }

@@ -25,6 +25,17 @@ inline std::optional<std::string_view> value_of(std::string_view argument, std::
   return argument.substr(flag.size());
 }
 
+inline void print_help() {
+  std::printf("[--size=smoke|quick|full]  (default: quick) and the flags of Google Benchmark:\n\n");
+  benchmark::PrintDefaultHelp();
+}
+
+// What Google Benchmark calls for a flag whose value it refuses; it would leave with 0.
+inline void refuse_flags() {
+  std::fprintf(stderr, "a --benchmark_ flag has a value that cannot be; --help names them all\n");
+  std::exit(exit_code::usage);
+}
+
 // Runs the rows that `add_rows` registers, as the command line says, and returns the exit code:
 // 0, 2 usage or nothing matched, 4 a row failed, crashed or hung, 5 no output, 130 interrupted.
 inline int run(int argc, char** argv, const std::function<void(Suite&)>& add_rows) {
@@ -35,6 +46,10 @@ inline int run(int argc, char** argv, const std::function<void(Suite&)>& add_row
   std::optional<double> seconds;
   std::vector<std::string> arguments{argv[0]};
   for (int i = 1; i < argc; ++i) {
+    if (std::string_view(argv[i]) == "--help") {
+      print_help();
+      return 0;
+    }
     if (const auto size = value_of(argv[i], size_flag)) {
       const auto parsed = parse_size(*size);
       if (!parsed) {
@@ -66,7 +81,7 @@ inline int run(int argc, char** argv, const std::function<void(Suite&)>& add_row
   for (std::string& argument : arguments) pointers.push_back(argument.data());
   int count = static_cast<int>(pointers.size());
   pointers.push_back(nullptr);
-  benchmark::Initialize(&count, pointers.data());
+  benchmark::Initialize(&count, pointers.data(), refuse_flags);
   if (benchmark::ReportUnrecognizedArguments(count, pointers.data())) return exit_code::usage;
 
   Progress progress;
