@@ -17,7 +17,14 @@ namespace {
 template <class L>
 class Guarded : public testing::Test {};
 
-TYPED_TEST_SUITE(Guarded, pools::AllLocks::into<testing::Types>);
+struct LockName {
+  template <class L>
+  static std::string GetName(int) {
+    return std::string(L::name);
+  }
+};
+
+TYPED_TEST_SUITE(Guarded, pools::AllLocks::into<testing::Types>, LockName);
 
 TYPED_TEST(Guarded, ReadsAndWritesUnderTheLock) {
   pools::Guarded<std::vector<int>, typename TypeParam::Lock> numbers;

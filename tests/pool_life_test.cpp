@@ -1,0 +1,195 @@
+// What every pool promises about its life and its futures', clause by clause, over all of them.
+#include <chrono>
+#include <future>
+#include <memory>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "tests/pool_fixture.hpp"
+
+namespace {
+
+using pool_test::numbers;
+using pool_test::pause_ms;
+using pool_test::SharedMemory;
+
+template <class P>
+class PoolLife : public pool_test::Guarded {};
+
+TYPED_TEST_SUITE(PoolLife, pools::AllPools::into<testing::Types>, pool_test::PoolName);
+
+int twice(int value) {
+  return value * 2;
+}
+
+TYPED_TEST(PoolLife, AFutureIsTakenOnce) {
+  TypeParam pool({.workers = 1});
+  auto future = pool.submit(twice, 1);
+  EXPECT_TRUE(future.valid());
+  future.get();
+  EXPECT_FALSE(future.valid());
+  EXPECT_THROW(future.get(), std::future_error);
+}
+
+TYPED_TEST(PoolLife, WaitEndsAtItsDeadline) {
+  const SharedMemory shared;
+  TypeParam pool({.workers = 1});
+  auto future = pool.submit([to = shared.get()] {
+    pool_test::await([&] { return to->open.load(); });
+    return 1;
+  });
+  EXPECT_FALSE(future.ready());
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_FALSE(future.wait(ipc::Deadline::in(std::chrono::milliseconds(30))));
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(30));
+  shared->open = true;
+  EXPECT_TRUE(future.wait());
+  EXPECT_TRUE(future.ready());
+  EXPECT_EQ(future.get(), 1);
+}
+
+TYPED_TEST(PoolLife, PollingAloneGetsAnAnswer) {
+  TypeParam pool({.workers = 1});
+  auto future = pool.submit(twice, 3);
+  pool_test::await([&] { return future.ready(); });
+  EXPECT_EQ(future.get(), 6);
+}
+
+TYPED_TEST(PoolLife, TasksRunThoughNobodyWaits) {
+  const SharedMemory shared;
+  TypeParam pool({.workers = 2});
+  for (int i = 0; i < 100; ++i) pool.submit([to = shared.get()] { ++to->ran; });
+  pool_test::await([&] { return shared->ran == 100; });
+  pool_test::pause_ms(250);  // all that went on in the background has gone to sleep
+  for (int i = 0; i < 100; ++i) pool.submit([to = shared.get()] { ++to->ran; });
+  pool_test::await([&] { return shared->ran == 200; });
+}
+
+TYPED_TEST(PoolLife, SubmitAfterCloseIsRefused) {
+  TypeParam pool({.workers = 1});
+  auto before = pool.submit(twice, 2);
+  pool.close();
+  EXPECT_THROW(pool.submit(twice, 1), pools::PoolClosed);
+  EXPECT_THROW(pool.map(twice, numbers(3)), pools::PoolClosed);
+  EXPECT_EQ(before.get(), 4);
+}
+
+TYPED_TEST(PoolLife, JoinBeforeCloseIsRefused) {
+  TypeParam pool({.workers = 1});
+  EXPECT_THROW(pool.join(), std::logic_error);
+  EXPECT_EQ(pool.submit(twice, 2).get(), 4) << "and changes nothing";
+}
+
+TYPED_TEST(PoolLife, EndingTwiceIsEndingOnce) {
+  {
+    TypeParam pool({.workers = 1});
+    auto future = pool.submit(twice, 2);
+    pool.close();
+    pool.close();
+    pool.join();
+    pool.join();
+    pool.terminate();
+    EXPECT_EQ(future.get(), 4);
+  }
+  {
+    TypeParam pool({.workers = 1});
+    pool.terminate();
+    pool.terminate();
+    pool.close();
+    pool.join();
+    EXPECT_THROW(pool.submit(twice, 1), pools::PoolClosed);
+  }
+}
+
+TYPED_TEST(PoolLife, TwoThreadsMayEndIt) {
+  TypeParam pool({.workers = 2});
+  for (int i = 0; i < 20; ++i) pool.submit(twice, i);
+  const auto end = [&] {
+    pool.close();
+    pool.join();
+  };
+  std::thread other(end);
+  end();
+  other.join();
+}
+
+TYPED_TEST(PoolLife, TerminateResolvesEveryFuture) {
+  const SharedMemory shared;
+  TypeParam pool({.workers = 2});
+  std::vector<pools::Future<int>> futures;
+  for (int i = 0; i < 500; ++i) {
+    futures.push_back(pool.submit([to = shared.get()] {
+      ++to->ran;
+      pause_ms(30);
+      return 1;
+    }));
+  }
+  pool_test::await([&] { return shared->ran > 0; });
+  std::thread waiter([last = std::move(futures.back())]() mutable {
+    EXPECT_THROW(last.get(), pools::PoolTerminated);
+  });
+  futures.pop_back();
+  pool.terminate();
+  waiter.join();
+  int terminated = 0;
+  for (auto& future : futures) {
+    ASSERT_TRUE(future.ready());
+    try {
+      EXPECT_EQ(future.get(), 1);
+    } catch (const pools::PoolTerminated&) {
+      ++terminated;
+    }
+  }
+  EXPECT_GT(terminated, 300);
+}
+
+TYPED_TEST(PoolLife, TheDestructorDrains) {
+  std::vector<pools::Future<int>> futures;
+  {
+    TypeParam pool({.workers = 2});
+    for (int i = 0; i < 30; ++i) {
+      futures.push_back(pool.submit(
+          [](int x) {
+            pause_ms(2);
+            return x;
+          },
+          i));
+    }
+  }
+  for (int i = 0; i < 30; ++i) EXPECT_EQ(futures[static_cast<std::size_t>(i)].get(), i);
+}
+
+TYPED_TEST(PoolLife, ADestroyedFutureCancelsNothing) {
+  const SharedMemory shared;
+  TypeParam pool({.workers = 2});
+  for (int i = 0; i < 50; ++i) {
+    static_cast<void>(pool.submit([to = shared.get()] { ++to->ran; }));
+  }
+  pool.close();
+  pool.join();
+  EXPECT_EQ(shared->ran, 50);
+}
+
+TYPED_TEST(PoolLife, OptionsAreChecked) {
+  EXPECT_THROW(TypeParam({.workers = pools::workers_max + 1}), std::invalid_argument);
+  TypeParam three({.workers = 3});
+  EXPECT_EQ(three.workers(), 3U);
+  EXPECT_GE(pools::worker_count({}), 1U);
+}
+
+TEST(ThreadPool, ATaskMayWaitForATask) {
+  pools::ThreadPool<pools::StdMutex> pool({.workers = 1});
+  const auto outer = [&pool] {
+    auto inner = pool.submit(twice, 4);
+    return pool
+        .submit([inner = std::make_shared<pools::Future<int>>(std::move(inner))] {
+          return inner->get() + 1;
+        })
+        .get();
+  };
+  EXPECT_EQ(pool.submit(outer).get(), 9);
+}
+
+}  // namespace
