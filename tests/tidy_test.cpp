@@ -3,7 +3,6 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <regex>
 #include <set>
 #include <string>
 #include <string_view>
@@ -160,15 +159,18 @@ TEST(Text, has_no_tabs_and_no_blanks_at_the_end_of_a_line) {
 
 TEST(Text, postpones_nothing) {
   // Spelled in halves, or this file would break the habit.
-  const std::regex words(
-      "\\b(TO"
-      "DO|FIX"
-      "ME|XX"
-      "X|HA"
-      "CK)\\b");
+  const auto words = {
+      "TO"
+      "DO",
+      "FIX"
+      "ME",
+      "HA"
+      "CK"};
   EXPECT_THAT(lines_where(sources(),
                           [&](const fs::path&, const std::string& line) {
-                            return std::regex_search(line, words);
+                            return std::ranges::any_of(words, [&](const char* word) {
+                              return line.find(word) != line.npos;
+                            });
                           }),
               IsEmpty());
 }
