@@ -45,10 +45,12 @@ std::string coverage_text(const Measurements& measurements) {
   std::vector<double> ranks;
   for (std::size_t rank = 1; rank <= n; ++rank) ranks.push_back(static_cast<double>(rank));
   const Interval interval = median_interval(ranks);
-  return fmt::format(
-      "± is the farther end of its {:.4g} % interval, from launch {:.0f} to launch {:.0f} of {} in "
-      "the order of their figures.",
-      interval.coverage * 100, interval.lower, interval.upper, n);
+  const std::string which =
+      interval.lower == 1 ? fmt::format("the extremes of {} launches", n)
+                          : fmt::format("the smallest and the largest of {} launches but {:.0f}", n,
+                                        interval.lower - 1);
+  return fmt::format("± is the farther end of its {:.4g} % interval, which is {}.",
+                     interval.coverage * 100, which);
 }
 
 // Whatever makes these figures worth less.
@@ -104,7 +106,9 @@ std::string shown(const Json& value) {
     if (value.is_object()) parts.push_back(fmt::format("{}: {}", key, shown(item)));
     if (value.is_array()) parts.push_back(shown(item));
   }
-  return value.is_structured() ? fmt::format("{}", fmt::join(parts, "; ")) : value.dump();
+  return value.is_structured()
+             ? fmt::format("{}", fmt::join(parts, value.is_object() ? ", " : "; "))
+             : value.dump();
 }
 
 std::string details(const Run& run) {
@@ -127,9 +131,10 @@ std::string section(const TableSpec& spec, const std::vector<Table>& tables, boo
   text += csv ? fmt::format(" [CSV]({}.csv)\n", spec.id) : "\n";
   if (spec.folded) text += "\n<details><summary>Show the tables</summary>\n";
   for (const Table& table : tables) {
-    const std::string part =
-        table.part.empty() ? "" : fmt::format("**{}**, ", markdown_text(table.part));
-    text += fmt::format("\n{}{}:\n\n{}", part, reading(table), markdown(table));
+    text += table.part.empty()
+                ? fmt::format("\n{}\n\n", reading(table))
+                : fmt::format("\n**{}** · {}\n\n", markdown_text(table.part), reading(table));
+    text += markdown(table);
   }
   if (spec.folded) text += "\n</details>\n";
   return text;

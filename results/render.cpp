@@ -108,7 +108,7 @@ std::string reading(const Table& table) {
   const bool lower = first.figure.lower_is_better;
   std::string text = first.relative || table.spec->a_scale_per_cell || first.scale.symbol.empty()
                          ? std::string()
-                         : first.scale.symbol + "; ";
+                         : first.scale.symbol + ", ";
   text += lower ? "lower is better" : "higher is better";
   return text;
 }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <ctime>
 #include <map>
 #include <random>
@@ -289,7 +290,7 @@ class Session {
         {"environment",
          {{"load_average_before", before_.load_average},
           {"load_average_after", after.load_average},
-          {"steal_s", after.steal_s - before_.steal_s}}},
+          {"steal_s", std::round((after.steal_s - before_.steal_s) * 100) / 100}}},
         {"catalog", catalog_}};
     return {{"context", context}, {"benchmarks", rows_}};
   }

@@ -262,7 +262,7 @@ class Filler {
       for (std::size_t i = 0; i < line.cells.size(); ++i) {
         const Cell& cell = line.cells[i];
         if (cell.value && cell.value->launches < measurements_.launches()) {
-          add(fmt::format("measured by fewer than {} launches", measurements_.launches()),
+          add(fmt::format("Measured by fewer than {} launches", measurements_.launches()),
               line.labels.front());
         }
         // A row without this figure, or without the other part of a ratio, is not an absent row.

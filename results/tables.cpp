@@ -60,7 +60,7 @@ TableSpec one_way(std::string_view id, std::string_view title, std::string_view 
           .where = {{"cpus", cpus}},
           .rows = {"channel"},
           .columns = {{.heading = "", .figure = messages, .spread = "bytes"},
-                      {.heading = "at 64 KiB", .figure = bytes, .where = {{"bytes", large}}},
+                      {.heading = "64 KiB", .figure = bytes, .where = {{"bytes", large}}},
                       {.heading = "CPU per message", .figure = cpu, .where = {{"bytes", small}}}},
           .folded = folded};
 }
@@ -88,6 +88,7 @@ std::vector<TableSpec> declare() {
        .timed = "Time per update while all workers update as fast as they can; the atomic is the "
                 "limit of what any lock could reach.",
        .scenario = "shared_data",
+       .where = {{"cpus", "any"}},
        .rows = {"guard", "peer"},
        .columns = {{.heading = "", .figure = time, .spread = "workers"},
                    {.heading = "× atomic",
@@ -216,13 +217,13 @@ std::string words_for(std::string_view key, std::string_view value) {
   struct Words {
     std::string_view key, value, words;
   };
-  constexpr std::array<Words, 8> known{{{"peer", "process", "between processes"},
-                                        {"peer", "thread", "between threads"},
-                                        {"data", "counter", "one counter"},
-                                        {"data", "table", "a table"},
-                                        {"task", "cpu", "tasks that compute"},
-                                        {"task", "io", "tasks that wait"},
-                                        {"task", "empty", "tasks that do nothing"},
+  constexpr std::array<Words, 8> known{{{"peer", "process", "Between processes"},
+                                        {"peer", "thread", "Between threads"},
+                                        {"data", "counter", "One counter"},
+                                        {"data", "table", "A table of 1 MiB"},
+                                        {"task", "cpu", "Tasks that compute"},
+                                        {"task", "sleep", "Tasks that sleep"},
+                                        {"task", "empty", "Tasks that do nothing"},
                                         {"workers", "1", "1 worker"}}};
   for (const Words& each : known) {
     if (each.key == key && each.value == value) return std::string(each.words);
@@ -236,6 +237,8 @@ std::string label_for(std::string_view key, std::string_view value) {
   if (key == "bytes") return bytes_text(value);
   if (key == "peer" && value == "process") return "processes";
   if (key == "peer" && value == "thread") return "threads";
+  if (key == "cpus" && value == "cross") return "2 CPUs";
+  if (key == "cpus" && value == "same") return "1 CPU";
   return std::string(value);
 }
 

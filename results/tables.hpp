@@ -54,7 +54,8 @@ const std::vector<TableSpec>& tables();
 // The one that fits a terminal.
 const TableSpec& summary_table();
 
-// What a key with its value is called in prose: "between processes". Falls back to "key: value".
+// What a key with its value is called above a table or a column: "Between processes", "64 B".
+// Falls back to "key: value".
 std::string words_for(std::string_view key, std::string_view value);
 
 // What a value is called in a column that is headed heading_for(key): "processes".

@@ -1,0 +1,302 @@
+// The program ipc-compare on a command line, with made-up benchmarks that do well, fail, or hang:
+// its exit codes, its words, and what it leaves behind.
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "results/progress.hpp"
+#include "results/run.hpp"
+#include "tests/scratch.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
+using ::testing::Not;
+
+const fs::path program = fs::path(PROJECT_BINARY_DIR) / "results/ipc-compare";
+
+struct Outcome {
+  int code;
+  std::string output;
+  std::string errors;
+};
+
+// A stand-in for a benchmark binary: answers --benchmark_list_tests with its rows, and otherwise
+// does what `body` says, with the functions `begin`, `row NAME` and `end` to write a report.
+std::string script(const std::vector<std::string>& rows, const std::string& body) {
+  std::string list;
+  for (const std::string& row : rows) list += row + "\n";
+  return fmt::format(R"(#!/bin/sh
+filter=. out=
+for argument; do
+  case $argument in
+    --benchmark_filter=*) filter=${{argument#*=}} ;;
+    --benchmark_out=*) out=${{argument#*=}} ;;
+    --benchmark_list_tests*) list=yes ;;
+  esac
+done
+rows=$(grep -E -- "$filter" <<'ROWS'
+{}ROWS
+) || {{ echo "nothing matched" >&2; exit 2; }}
+[ -z "$list" ] || {{ echo "$rows"; exit 0; }}
+comma=
+begin() {{ printf '{{\n  "context": {{"host_name": "secret", "num_cpus": 2}},\n  "benchmarks": [' >"$out"; }}
+row() {{
+  printf '      "name": "%s",\n' "$1"
+  printf '%s\n    {{\n      "name": "%s",\n      "run_type": "iteration", "iterations": 1, "real_time": 10, "cpu_time": 10, "time_unit": "ns"%s\n    }}' "$comma" "$1" "$2" >>"$out"
+  comma=,
+}}
+end() {{ printf '\n  ]\n}}\n' >>"$out"; }}
+{})",
+                     list, body);
+}
+
+const std::string well = "begin; for each in $rows; do row $each; done; end\n";
+
+class IpcCompare : public testing::Test {
+ protected:
+  void SetUp() override {
+    fs::create_directory(bin);
+    add("catalog", R"(#!/bin/sh
+echo '{"scenarios": [{"name": "good"}, {"name": "other"}]}'
+)");
+    add("good", script({"good/k:1", "good/k:2"}, well));
+    add("other", script({"other/k:1"}, well));
+  }
+
+  void add(const std::string& name, const std::string& text) const {
+    std::ofstream(bin / name) << text;
+    fs::permissions(bin / name, fs::perms::owner_all);
+  }
+
+  // Runs a line of sh, in which $ipc_compare is the program and $bin the folder of benchmarks.
+  [[nodiscard]] Outcome sh(const std::string& line) const {
+    const fs::path out = scratch.path() / "stdout", err = scratch.path() / "stderr";
+    const std::string command = fmt::format(
+        "cd '{}'; bin='{}' ipc_compare='{}'; {{ {}; }} >'{}' 2>'{}' </dev/null", work().string(),
+        bin.string(), program.string(), line, out.string(), err.string());
+    const int status = std::system(command.c_str());
+    return {.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+            .output = read(out),
+            .errors = read(err)};
+  }
+  [[nodiscard]] Outcome run(const std::string& more) const {
+    return sh("\"$ipc_compare\" run --size smoke --bin \"$bin\" " + more);
+  }
+
+  // The folder in which the program runs.
+  [[nodiscard]] fs::path work() const {
+    fs::create_directories(scratch.path() / "work");
+    return scratch.path() / "work";
+  }
+  [[nodiscard]] Json run_file() const { return Json::parse(read(work() / "run.json")); }
+  [[nodiscard]] std::vector<std::string> measured() const {
+    std::vector<std::string> names;
+    const Json file = run_file();
+    for (const Json& row : file["benchmarks"]) names.push_back(row["name"]);
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  // Whether the process runs whose number is in the file "child".
+  [[nodiscard]] bool child_lives() const {
+    const int pid = std::stoi(read(work() / "child"));
+    const std::string stat = read(fmt::format("/proc/{}/stat", pid));
+    return !stat.empty() && stat.find(") Z ") == std::string::npos;  // an orphan is reaped by init
+  }
+
+  Scratch scratch;
+  fs::path bin = scratch.path() / "bin";
+};
+
+TEST_F(IpcCompare, run_writes_one_file_with_every_launch) {
+  const Outcome outcome = run("--rounds 2 --seed 5 --out run.json");
+  EXPECT_EQ(outcome.code, 0) << outcome.errors;
+  EXPECT_THAT(outcome.output, HasSubstr("run.json"));
+  EXPECT_THAT(outcome.errors, HasSubstr("seed 5"));
+  EXPECT_THAT(outcome.errors, HasSubstr("round 2 of 2"));
+  EXPECT_THAT(measured(), ElementsAre("good/k:1", "good/k:1", "good/k:2", "good/k:2", "other/k:1",
+                                      "other/k:1"));
+  const Json file = run_file();
+  const Json& about = file["context"]["ipc_compare"];
+  EXPECT_EQ(about["schema"], 1);
+  EXPECT_EQ(about["seed"], 5);
+  EXPECT_EQ(about["size"], "smoke");
+  EXPECT_EQ(about["launches"]["good"], 2);
+  EXPECT_EQ(about["catalog"]["scenarios"][0]["name"], "good");
+  for (const char* part : {"machine", "build", "limits", "placement", "environment"}) {
+    EXPECT_TRUE(about[part].is_object()) << part;
+  }
+  EXPECT_EQ(file["benchmarks"][0]["launch"], 0);
+  EXPECT_THAT(read(work() / "run.json"), Not(HasSubstr("secret"))) << "a host has no name here";
+  EXPECT_THAT(scratch.names("work"), ElementsAre("run.json")) << "nothing else is left";
+}
+
+TEST_F(IpcCompare, run_names_its_file_after_the_time) {
+  EXPECT_EQ(run("").code, 0);
+  const auto names = scratch.names("work/results/out");
+  ASSERT_EQ(names.size(), 1U);
+  EXPECT_THAT(names[0], testing::MatchesRegex("[0-9]{4}-[0-9]{2}-[0-9]{2}-[0-9]{6}\\.json"));
+}
+
+TEST_F(IpcCompare, run_measures_what_the_filter_takes) {
+  EXPECT_EQ(run("--filter 'good/k:2' --out run.json").code, 0);
+  EXPECT_THAT(measured(), ElementsAre("good/k:2"));
+}
+
+TEST_F(IpcCompare, run_refuses_a_filter_that_takes_nothing) {
+  const Outcome outcome = run("--filter nonsense");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.errors, HasSubstr("no row matches the filter 'nonsense'"));
+  EXPECT_EQ(run("--filter '('").code, 2);
+  EXPECT_THAT(scratch.names("work/results/out"), IsEmpty());
+}
+
+TEST_F(IpcCompare, run_checks_its_output_before_it_measures) {
+  add("good", script({"good/k:1"}, "touch measured;" + well));
+  std::ofstream(work() / "file") << "in the way";
+  const Outcome outcome = run("--out file/run.json");
+  EXPECT_EQ(outcome.code, 5);
+  EXPECT_THAT(outcome.errors, HasSubstr("cannot create"));
+  EXPECT_THAT(scratch.names("work"), ElementsAre("file"));
+}
+
+TEST_F(IpcCompare, run_goes_on_after_a_crash_and_keeps_what_was_finished) {
+  add("good", script({"good/k:1", "good/k:2", "good/k:3"},
+                     "begin; row good/k:1; echo 'last words' >&2; kill -SEGV $$"));
+  const Outcome outcome = run("--out run.json");
+  EXPECT_EQ(outcome.code, 4);
+  EXPECT_THAT(outcome.errors, HasSubstr("good was killed by SIGSEGV while measuring good/k:2"));
+  EXPECT_THAT(outcome.errors, HasSubstr("| last words"));
+  EXPECT_THAT(measured(), ElementsAre("good/k:1", "other/k:1"));
+  EXPECT_THAT(run_file()["context"]["ipc_compare"]["failures"].dump(), HasSubstr("SIGSEGV"));
+}
+
+TEST_F(IpcCompare, run_tells_of_rows_with_errors) {
+  add("good", script({"good/k:1"},
+                     R"(begin; row good/k:1 ', "error_occurred": true, "error_message": "lost one"'
+end; exit 4)"));
+  const Outcome outcome = run("--out run.json");
+  EXPECT_EQ(outcome.code, 4);
+  EXPECT_THAT(outcome.errors, HasSubstr("good exited with code 4 at good/k:1: lost one"));
+}
+
+TEST_F(IpcCompare, run_ends_what_hangs_with_all_its_children) {
+  add("good", script({"good/k:1", "good/k:2"},
+                     "begin; row good/k:1; sleep 600 & echo $! >child; trap '' TERM; wait; wait"));
+  const Outcome outcome = run("--rounds 2 --row-timeout 1 --out run.json");
+  EXPECT_EQ(outcome.code, 4);
+  EXPECT_THAT(outcome.errors, HasSubstr("while measuring good/k:2"));
+  EXPECT_THAT(outcome.errors, HasSubstr("good is left out from now on"));
+  EXPECT_THAT(measured(), ElementsAre("good/k:1", "other/k:1", "other/k:1"));
+  EXPECT_FALSE(child_lives()) << "a child of the benchmark lives on";
+}
+
+TEST_F(IpcCompare, run_refuses_a_report_that_is_cut_off) {
+  add("good", script({"good/k:1"}, "begin; printf '{ \"name\": ' >>\"$out\""));
+  const Outcome outcome = run("--out run.json");
+  EXPECT_EQ(outcome.code, 4);
+  EXPECT_THAT(outcome.errors, HasSubstr("good wrote a result that cannot be read: parse error"));
+  EXPECT_THAT(measured(), ElementsAre("other/k:1"));
+}
+
+TEST_F(IpcCompare, run_tells_of_a_binary_that_is_missing) {
+  fs::remove(bin / "other");
+  Outcome outcome = run("--out run.json");
+  EXPECT_EQ(outcome.code, 4);
+  EXPECT_THAT(outcome.errors, HasSubstr("other is missing"));
+  EXPECT_THAT(measured(), ElementsAre("good/k:1", "good/k:2"));
+
+  fs::remove(bin / "catalog");
+  outcome = run("--out run.json");
+  EXPECT_EQ(outcome.code, 4);
+  EXPECT_THAT(outcome.errors, HasSubstr("there is no " + (bin / "catalog").string()));
+}
+
+// INT is what Ctrl-C sends, TERM what a supervisor does.
+TEST_F(IpcCompare, run_stops_at_once_and_keeps_what_was_finished) {
+  add("good",
+      script({"good/k:1", "good/k:2"}, "begin; row good/k:1; sleep 600 & echo $! >child; wait"));
+  fs::remove(bin / "other");
+  for (const char* signal : {"INT", "TERM"}) {
+    const Outcome outcome = sh(
+        "rm -f child run.json; \"$ipc_compare\" run --size smoke --bin \"$bin\" --out run.json & "
+        "while [ ! -s child ]; do sleep 0.02; done; kill -" +
+        std::string(signal) + " $!; wait $!");
+    EXPECT_EQ(outcome.code, 130) << signal;
+    EXPECT_THAT(outcome.output, HasSubstr("interrupted; what was finished is in run.json"));
+    EXPECT_THAT(measured(), ElementsAre("good/k:1"));
+    EXPECT_EQ(run_file()["context"]["ipc_compare"]["interrupted"], true);
+    EXPECT_FALSE(child_lives()) << "a child of the benchmark lives on";
+    EXPECT_THAT(scratch.names("work"), ElementsAre("child", "run.json"));
+  }
+}
+
+TEST_F(IpcCompare, publish_and_summary_take_what_run_wrote) {
+  ASSERT_EQ(run("--rounds 3 --out run.json").code, 0);
+  EXPECT_EQ(sh("\"$ipc_compare\" publish run.json --out tables").code, 0);
+  EXPECT_THAT(scratch.names("work/tables"), IsSupersetOf({std::string("README.md")}));
+  EXPECT_EQ(sh("\"$ipc_compare\" summary run.json").code, 0);
+}
+
+TEST_F(IpcCompare, publish_refuses_bad_input_and_bad_output) {
+  std::ofstream(work() / "bad.json") << "{\"context\": ";
+  Outcome outcome = sh("\"$ipc_compare\" publish bad.json");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.errors, HasSubstr("ipc-compare: bad.json: parse error at line 1"));
+  EXPECT_EQ(std::count(outcome.errors.begin(), outcome.errors.end(), '\n'), 1);
+
+  ASSERT_EQ(run("--out run.json").code, 0);
+  outcome = sh("\"$ipc_compare\" publish run.json --out bad.json/tables");
+  EXPECT_EQ(outcome.code, 5);
+  EXPECT_THAT(outcome.errors, HasSubstr("bad.json/tables"));
+}
+
+TEST_F(IpcCompare, usage_is_code_2) {
+  for (const char* arguments : {"", "nonsense", "run --size huge", "run --rounds 0", "publish",
+                                "publish none.json", "run --quick --full"}) {
+    EXPECT_EQ(sh(std::string("\"$ipc_compare\" ") + arguments).code, 2) << arguments;
+  }
+  EXPECT_EQ(sh("\"$ipc_compare\" --help").code, 0);
+}
+
+TEST(Rounds, are_as_many_as_fit_but_at_least_three) {
+  using std::chrono::seconds;
+  EXPECT_EQ(results::rounds_within(seconds(180), 5, 1, seconds(30)), 5);
+  EXPECT_EQ(results::rounds_within(seconds(180), 5, 2, seconds(90)), 4);
+  EXPECT_EQ(results::rounds_within(seconds(180), 5, 3, seconds(600)), 3);
+  EXPECT_EQ(results::rounds_within(seconds(180), 2, 1, seconds(600)), 2);
+}
+
+TEST(Bar, is_one_line_with_the_share_and_the_time_left) {
+  const results::Step step{.share = 0.5, .what = "round 1 of 5", .left = std::chrono::seconds(75)};
+  EXPECT_EQ(results::bar(step, 80), "[############............]  50 %     1:15 left  round 1 of 5");
+  EXPECT_EQ(results::bar(step, 30).size(), 30U);
+  EXPECT_THAT(results::bar({.share = 0, .what = "", .left = std::chrono::seconds(-1)}, 80),
+              HasSubstr("? left"));
+  EXPECT_EQ(results::clock_text(std::chrono::seconds(3661)), "1:01:01");
+}
+
+TEST_F(IpcCompare, machine_prints_a_name_for_a_folder) {
+  const Outcome outcome = sh("\"$ipc_compare\" machine");
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_THAT(outcome.output, testing::MatchesRegex("[a-z0-9-]+cpu[a-z0-9-]*\n"));
+}
+
+}  // namespace

@@ -1,0 +1,265 @@
+// Tables from run files: which cells meet which rows, and how they are written.
+#include "results/publish.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "results/failure.hpp"
+#include "results/findings.hpp"
+#include "results/render.hpp"
+#include "results/table.hpp"
+#include "tests/scratch.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+using results::Catalog;
+using results::Figure;
+using results::Json;
+using results::Keys;
+using results::Measurements;
+using results::Row;
+using results::Run;
+using results::Table;
+using results::TableSpec;
+using results::Unit;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+const fs::path golden = fs::path(PROJECT_SOURCE_DIR) / "tests/golden";
+
+constexpr Figure time{.name = "real_time_ns", .unit = Unit::nanoseconds};
+
+// A run of launches whose figures are what is asked for.
+class Made {
+ public:
+  Made& row(const std::string& name, const std::vector<double>& per_launch) {
+    for (std::size_t launch = 0; launch < per_launch.size(); ++launch) {
+      run_.rows.push_back({.name = results::parse_name(name),
+                           .launch = static_cast<int>(launch),
+                           .figures = {{"real_time_ns", per_launch[launch]}}});
+    }
+    return *this;
+  }
+  Made& catalog(const Json& catalog) {
+    run_.about["catalog"] = catalog;
+    return *this;
+  }
+  [[nodiscard]] std::vector<Table> fill(const TableSpec& spec) const {
+    return results::fill(spec, Measurements(run_), Catalog(run_.about));
+  }
+
+ private:
+  Run run_{.file = "made", .about = Json::object(), .rows = {}, .failed = {}};
+};
+
+TableSpec by_size() {
+  return {.id = "t",
+          .title = "T",
+          .question = "",
+          .timed = "",
+          .scenario = "s",
+          .rows = {"channel"},
+          .columns = {{.heading = "", .figure = time, .spread = "bytes"}}};
+}
+
+std::vector<std::string> texts(const Table& table, std::size_t line) {
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; i < table.heads.size(); ++i) {
+    texts.push_back(results::cell_text(table, table.heads[i], table.lines[line].cells[i]));
+  }
+  return texts;
+}
+
+std::vector<std::string> heads(const Table& table) {
+  std::vector<std::string> texts;
+  for (const auto& head : table.heads) texts.push_back(head.text);
+  return texts;
+}
+
+TEST(Table, has_the_median_of_launches_and_numeric_columns_in_order) {
+  const auto tables = Made()
+                          .row("s/channel:a/bytes:1024", {20, 30, 10})
+                          .row("s/channel:a/bytes:64", {5, 5, 5})
+                          .fill(by_size());
+  ASSERT_THAT(tables, SizeIs(1));
+  EXPECT_THAT(heads(tables[0]), ElementsAre("64 B", "1 KiB"));
+  EXPECT_THAT(texts(tables[0], 0), ElementsAre("5.00 ±0 %", "20 ±50 %"));
+}
+
+TEST(Table, takes_the_median_of_repetitions_within_a_launch_first) {
+  const auto tables = Made()
+                          .row("s/channel:a/bytes:1", {10, 20})
+                          .row("s/channel:a/bytes:1", {12, 20})
+                          .row("s/channel:a/bytes:1", {900, 20})
+                          .fill(by_size());
+  EXPECT_THAT(texts(tables[0], 0), ElementsAre("16 ±25 %"));
+}
+
+TEST(Table, splits_where_rows_differ_in_a_key_that_it_does_not_bind) {
+  const auto tables = Made()
+                          .row("s/channel:a/peer:process/bytes:1", {1})
+                          .row("s/channel:a/peer:thread/bytes:1", {2})
+                          .fill(by_size());
+  ASSERT_THAT(tables, SizeIs(2));
+  EXPECT_EQ(tables[0].part, "Between processes");
+  EXPECT_THAT(texts(tables[0], 0), ElementsAre("1.00"));
+  EXPECT_EQ(tables[1].part, "Between threads");
+  EXPECT_THAT(texts(tables[1], 0), ElementsAre("2.00"));
+}
+
+TEST(Table, has_lines_in_the_order_of_the_catalog_and_marks_who_spins) {
+  const Json catalog = {
+      {"channels",
+       {{{"name", "first"}, {"spins", false}}, {{"name", "second<spin>"}, {"spins", true}}}}};
+  const auto tables = Made()
+                          .row("s/channel:unknown/bytes:1", {1})
+                          .row("s/channel:second<spin>/bytes:1", {1})
+                          .row("s/channel:owner_second<spin>/bytes:1", {1})
+                          .row("s/channel:first/bytes:1", {1})
+                          .catalog(catalog)
+                          .fill(by_size());
+  ASSERT_THAT(tables[0].lines, SizeIs(4));
+  EXPECT_THAT(tables[0].lines[0].labels, ElementsAre("first"));
+  EXPECT_FALSE(tables[0].lines[0].spins);
+  EXPECT_THAT(tables[0].lines[1].labels, ElementsAre("second<spin>"));
+  EXPECT_TRUE(tables[0].lines[1].spins);
+  EXPECT_THAT(tables[0].lines[2].labels, ElementsAre("unknown"));
+  EXPECT_TRUE(tables[0].lines[3].spins);
+}
+
+TEST(Table, says_why_a_cell_is_empty) {
+  const Json catalog = {
+      {"absent", {{{"rows", "s/channel:(a|x)/.*bytes:64"}, {"reason", "it is too long"}}}}};
+  const auto tables = Made()
+                          .row("s/channel:a/bytes:1", {1, 1})
+                          .row("s/channel:b/bytes:1", {1, 1})
+                          .row("s/channel:c/bytes:1", {1})
+                          .row("s/channel:c/bytes:64", {1, 1})
+                          .row("s/channel:d/bytes:64", {1, 1})
+                          .catalog(catalog)
+                          .fill(by_size());
+  ASSERT_THAT(tables, SizeIs(1));
+  EXPECT_THAT(texts(tables[0], 0), ElementsAre("1.00 ±0 %", "–"));
+  ASSERT_THAT(tables[0].notes, SizeIs(3));
+  EXPECT_EQ(tables[0].notes[0].text, "– it is too long");
+  EXPECT_THAT(tables[0].notes[0].about, ElementsAre("a"));
+  EXPECT_EQ(tables[0].notes[1].text, "– not measured in this run");
+  EXPECT_THAT(tables[0].notes[1].about, ElementsAre("b", "d"));
+  EXPECT_EQ(tables[0].notes[2].text, "Measured by fewer than 2 launches");
+  EXPECT_THAT(tables[0].notes[2].about, ElementsAre("c"));
+}
+
+TEST(Table, leaves_out_columns_that_few_have) {
+  const auto tables = Made()
+                          .row("s/channel:a/bytes:1", {1})
+                          .row("s/channel:b/bytes:1", {1})
+                          .row("s/channel:c/bytes:1", {1})
+                          .row("s/channel:c/bytes:48", {1})
+                          .fill(by_size());
+  EXPECT_THAT(heads(tables[0]), ElementsAre("1 B"));
+}
+
+TEST(Table, divides_by_the_row_that_a_column_is_relative_to) {
+  TableSpec spec = by_size();
+  spec.columns = {
+      {.heading = "× loop",
+       .figure = time,
+       .relative_to = results::Reference{
+           .scenario = "floor", .keys = {{"what", "{channel}_loop"}}, .same = {"peer", "bytes"}}}};
+  const auto tables = Made()
+                          .row("s/channel:a/peer:process", {30})
+                          .row("s/channel:b/peer:process", {30})
+                          .row("floor/what:a_loop/peer:thread", {3})
+                          .row("floor/what:a_loop/peer:process", {20})
+                          .fill(spec);
+  ASSERT_THAT(tables, SizeIs(1));
+  ASSERT_THAT(tables[0].lines, SizeIs(1)) << "b has no loop, and so nothing to say";
+  EXPECT_THAT(texts(tables[0], 0), ElementsAre("1.50"));
+}
+
+TEST(Table, is_absent_without_rows) {
+  EXPECT_THAT(Made().row("other/channel:a/bytes:1", {1}).fill(by_size()), IsEmpty());
+}
+
+TEST(Tables, have_ids_of_their_own_and_fit_a_page) {
+  std::set<std::string_view> ids;
+  for (const TableSpec& spec : results::tables()) {
+    EXPECT_TRUE(ids.insert(spec.id).second) << spec.id;
+    EXPECT_FALSE(spec.question.empty()) << spec.id;
+    EXPECT_FALSE(spec.timed.empty()) << spec.id;
+  }
+}
+
+TEST(Markdown, takes_special_characters_literally) {
+  EXPECT_EQ(results::markdown_text("a|b <c> *d* _e_ f_g"), "a\\|b \\<c\\> \\*d\\* \\_e\\_ f_g");
+  EXPECT_EQ(results::markdown_text("two\nlines"), "two lines");
+  EXPECT_EQ(results::markdown_code("ring<spin>|x"), "`ring<spin>\\|x`");
+  EXPECT_EQ(results::markdown_code("a`b"), "`` a`b ``");
+}
+
+TEST(Csv, quotes_what_would_end_a_field) {
+  EXPECT_EQ(results::csv_field("plain"), "plain");
+  EXPECT_EQ(results::csv_field("a,\"b\"\n"), "\"a,\"\"b\"\"\n\"");
+}
+
+TEST(Findings, need_the_rows_that_they_speak_of) {
+  const results::Run none{.file = "", .about = Json::object(), .rows = {}, .failed = {}};
+  EXPECT_THAT(results::findings(Measurements(none), Catalog(none.about)), IsEmpty());
+}
+
+// Same input, same bytes. After a wanted change:
+// ipc-compare publish tests/golden/run.json --out tests/golden/published
+TEST(Publish, writes_what_is_kept_as_golden) {
+  Scratch scratch;
+  results::publish({.files = {golden / "run.json"}, .out = scratch.path()});
+  std::set<std::string> expected;
+  for (const auto& entry : fs::directory_iterator(golden / "published")) {
+    const std::string name = entry.path().filename().string();
+    expected.insert(name);
+    EXPECT_EQ(read(scratch.path() / name), read(entry.path())) << name;
+  }
+  const auto written = scratch.names();
+  EXPECT_EQ(std::set<std::string>(written.begin(), written.end()), expected);
+}
+
+TEST(Publish, writes_the_formats_that_were_asked_for) {
+  Scratch scratch;
+  results::publish({.files = {golden / "run.json"}, .out = scratch.path(), .csv = false});
+  EXPECT_THAT(scratch.names(), ElementsAre("README.md"));
+  EXPECT_THAT(read(scratch.path() / "README.md"), Not(HasSubstr(".csv")));
+}
+
+TEST(Publish, has_at_most_eight_columns) {
+  std::istringstream page(read(golden / "published/README.md"));
+  for (std::string line; std::getline(page, line);) {
+    if (!line.starts_with("|-")) continue;
+    EXPECT_LE(std::count(line.begin(), line.end(), '|'), 9) << line;
+  }
+}
+
+TEST(Summary, fits_a_terminal) {
+  testing::internal::CaptureStdout();
+  results::summary({.files = {golden / "run.json"}});
+  std::istringstream text(testing::internal::GetCapturedStdout());
+  int lines = 0;
+  for (std::string line; std::getline(text, line); ++lines) {
+    const auto width =
+        std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xC0) != 0x80; });
+    EXPECT_LE(width, 100) << line;
+  }
+  EXPECT_GT(lines, 10);
+  EXPECT_LT(lines, 30);
+}
+
+}  // namespace
