@@ -25,6 +25,7 @@ namespace bench {
 namespace {
 
 constexpr std::size_t loop_bytes = 64;
+constexpr std::array<std::size_t, 5> copied_bytes{64, 1024, 4096, 65536, 1 << 20};
 
 // ---- one thread ----
 
@@ -300,7 +301,7 @@ void add_rows(Suite& suite) {
   add("system_call", system_call);
   add_with_peer(suite, "futex_wake", {Cpus::same, Cpus::cross, Cpus::any}, std::nullopt,
                 ping_pong<Sleeping, Lines::two>);
-  for (const std::size_t bytes : {64, 1024, 4096, 65536, 1 << 20}) {
+  for (const std::size_t bytes : copied_bytes) {
     suite.add(RowName("floor").with("what", "memcpy").with("bytes", bytes),
               [&suite, bytes] { return copy(suite, bytes); });
   }
