@@ -116,7 +116,7 @@ TEST_F(WholeRun, ends_with_a_page_and_says_where) {
       << said();
   EXPECT_TRUE(fs::exists(out + "/run.json"));
   EXPECT_TRUE(fs::exists(out + "/README.md"));
-  EXPECT_THAT(said(), EndsWith("-- the tables: " + out + "/README.md\n"));
+  EXPECT_THAT(said(), EndsWith("published: " + out + "/README.md\n"));
 }
 
 TEST_F(WholeRun, tells_that_no_row_matches) {
