@@ -113,7 +113,7 @@ class Dispatcher final : public Engine {
       closed_ = true;
       if (!finished_) {
         finish(ipc::Deadline::now());
-        fail_all(std::make_exception_ptr(PoolTerminated()));
+        fail_all(PoolTerminated());
       }
     }
     stop_keeper();
@@ -121,8 +121,8 @@ class Dispatcher final : public Engine {
 
  private:
   using Link = WorkerLink<C>;
-  static constexpr std::chrono::seconds patience{
-      5};  // with workers that have nothing to do but end
+  // With workers that have nothing to do but end.
+  static constexpr std::chrono::seconds patience{5};
   static constexpr std::chrono::milliseconds zygote_checked{100};
 
   // --- All below: the mutex is held. ---
@@ -214,13 +214,18 @@ class Dispatcher final : public Engine {
     if (!settled_.ready()) settled_.resolve();
   }
 
-  void fail_all(const std::exception_ptr& error) {
+  // Each job gets an error of its own: their futures may belong to many threads.
+  template <class Error>
+  void fail_all(const Error& error) {
+    const auto fail = [&](const std::deque<JobPtr>& jobs) {
+      for (const JobPtr& job : jobs) resolve(*job, std::make_exception_ptr(error));
+    };
     for (Link& worker : workers_) {
-      auto [started, waiting] = worker.abandon();
-      for (const JobPtr& job : started) resolve(*job, error);
-      for (const JobPtr& job : waiting) resolve(*job, error);
+      const auto [started, waiting] = worker.abandon();
+      fail(started);
+      fail(waiting);
     }
-    for (const JobPtr& job : std::exchange(queue_, {})) resolve(*job, error);
+    fail(std::exchange(queue_, {}));
     if (closed_) settle();
     board_.ring<WaitOf<C>>();
   }
@@ -229,7 +234,7 @@ class Dispatcher final : public Engine {
     if (finished_) return;
     broken_ = why;
     finish(ipc::Deadline::now());
-    fail_all(std::make_exception_ptr(PoolBroken(why)));
+    fail_all(PoolBroken(why));
   }
 
   // Ends the processes: at the deadline at the latest, by force.
@@ -245,11 +250,20 @@ class Dispatcher final : public Engine {
 
   // --- Who works while it waits ---
 
+  // One thread at a time.
+  class CollectorRole {
+   public:
+    explicit CollectorRole(std::atomic<bool>& taken) : taken_(taken) { taken_ = true; }
+    CollectorRole(const CollectorRole&) = delete;
+    ~CollectorRole() { taken_ = false; }
+
+   private:
+    std::atomic<bool>& taken_;
+  };
+
   // Collects until `state` is ready. Leaves the mutex only to sleep.
   void collect_until(std::unique_lock<std::mutex>& lock, TaskState& state, ipc::Deadline deadline) {
-    collecting_ = true;
-    const auto leave = [&](void*) { collecting_ = false; };
-    const std::unique_ptr<void, decltype(leave)> role(this, leave);
+    const CollectorRole role(collecting_);
     for (;;) {
       const auto seen = board_.events.load(std::memory_order_acquire);  // partner: Board::ring
       while (collect()) {

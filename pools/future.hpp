@@ -25,9 +25,10 @@ class TaskState {
     changed_.notify_all();
   }
 
-  // Throws the error, if that is what it was resolved with. Requires ready().
-  void check() const {
-    if (error_ != nullptr) std::rethrow_exception(error_);
+  // Throws the error, if that is what it was resolved with. Requires ready(). The error is the
+  // caller's then: it is not destroyed by another thread that still holds this.
+  void check() {
+    if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
   }
 
   // Notified when it is resolved, and when a waiting thread is called to do the pool's work.

@@ -27,7 +27,8 @@ namespace pools {
 // new one takes its place, and tasks that it had not begun are run by others.
 // Arguments and results are copied (pools/codec.hpp); functions have to be trivially copyable, and
 // what they refer to has to exist since before the pool.
-// All members may be called from any thread at any time.
+// All members may be called from any thread at any time, but in the process that made the pool
+// only: one that was forked from it must not use its copy, nor destroy it.
 template <ipc::Channel C>
 requires(C::traits.crosses_processes) class ProcessPool {
   static constexpr std::string_view prefix = "process_";
