@@ -86,9 +86,13 @@ class Suite {
 
   // The measurement knows its own time and is taken once. Google Benchmark hears of it as one
   // batch: left to search for the number of iterations, it would open the channel and start the
-  // peer again for each guess.
+  // peer again for each guess. Of a repetition it wants the iterations of the first: then the time
+  // is that of so many.
   static void report(benchmark::State& state, const Measured& measured) {
-    while (state.KeepRunningBatch(measured.operations)) state.SetIterationTime(measured.seconds);
+    const auto iterations = state.max_iterations > 1 ? state.max_iterations : measured.operations;
+    const double seconds = measured.seconds * static_cast<double>(iterations) /
+                           static_cast<double>(measured.operations);
+    while (state.KeepRunningBatch(iterations)) state.SetIterationTime(seconds);
     for (const auto& [name, value] : measured.samples.counters()) state.counters[name] = value;
     for (const auto& [name, value] : measured.counters) state.counters[name] = value;
     state.counters["batch"] = measured.batch;

@@ -2,6 +2,7 @@
 // manners.
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <regex>
@@ -351,6 +352,17 @@ TEST(Binary, refuses_flags_and_values_that_it_does_not_know) {
 
 TEST(Binary, says_when_its_output_cannot_be_written) {
   EXPECT_EQ(run("floor --benchmark_out=/proc/no/such/folder 2>/dev/null").code, 5);
+}
+
+TEST(Binary, repeats_a_row_as_often_as_it_is_told) {
+  const Ended ended =
+      run("floor --size=smoke --benchmark_format=json --benchmark_repetitions=3 "
+          "--benchmark_filter=what:clock 2>/dev/null");
+  EXPECT_EQ(ended.code, 0);
+  const Json report = Json::parse(ended.output);
+  const auto single = [](const Json& each) { return each.at("run_type") == "iteration"; };
+  EXPECT_EQ(std::count_if(report.at("benchmarks").begin(), report.at("benchmarks").end(), single),
+            3);
 }
 
 TEST(Binary, is_interrupted_at_once) {
