@@ -28,17 +28,18 @@ void guard(const Lifeline& end, Remove remove) requires std::is_trivially_copyab
     retry_interrupted([&] { return ::waitpid(starter, nullptr, 0); });
     return;
   }
-  ::setsid();
-  if (::fork() != 0) ::_exit(0);
-  ::prctl(PR_SET_NAME, "ipc-guardian");
   std::array<pollfd, 2> sides{pollfd{.fd = end.own_fd(), .events = 0, .revents = 0},
                               pollfd{.fd = end.peers_fd(), .events = 0, .revents = 0}};
-  // Keeps nothing else open: an inherited copy of a pipe would hide its end from everybody.
+  // Keeps nothing else open: an inherited copy of an end would hide from everybody that it is gone.
+  // Done before the second fork, so that when guard() returns there is no such copy.
   const auto low = static_cast<unsigned>(std::min(sides[0].fd, sides[1].fd));
   const auto high = static_cast<unsigned>(std::max(sides[0].fd, sides[1].fd));
   if (low > 0) ::syscall(SYS_close_range, 0U, low - 1, 0);
   if (low + 1 < high) ::syscall(SYS_close_range, low + 1, high - 1, 0);
   ::syscall(SYS_close_range, high + 1, ~0U, 0);
+  ::setsid();
+  if (::fork() != 0) ::_exit(0);
+  ::prctl(PR_SET_NAME, "ipc-guardian");
   for (auto& side : sides) {
     while (::poll(&side, 1, -1) != 1) {
     }

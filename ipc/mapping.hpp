@@ -6,7 +6,9 @@
 #include <sys/stat.h>
 
 #include <cstddef>
+#include <fstream>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "ipc/fd.hpp"
@@ -25,6 +27,7 @@ class Mapping {
   Mapping() = default;
 
   static Mapping create(std::size_t bytes) {
+    check_available(bytes);
     Fd fd(check("memfd_create",
                 [] { return ::memfd_create("ipc-compare", MFD_CLOEXEC | MFD_ALLOW_SEALING); }));
     if (const int error = ::posix_fallocate(fd.get(), 0, static_cast<off_t>(bytes)); error != 0) {
@@ -72,6 +75,23 @@ class Mapping {
   }
 
  private:
+  // Memory that is not there would not be an error of posix_fallocate but the end of some process:
+  // a memfd has no size limit before the kernel runs out. So large ones are checked first.
+  static void check_available(std::size_t bytes) {
+    constexpr std::size_t large = std::size_t{64} << 20;
+    if (bytes < large) return;
+    std::ifstream memory("/proc/meminfo");
+    std::string word;
+    std::size_t available_kib = 0;
+    while (memory >> word && word != "MemAvailable:") {
+    }
+    if (memory >> available_kib && bytes / 1024 > available_kib) {
+      throw_errno("shared memory of " + std::to_string(bytes) + " bytes, with " +
+                      std::to_string(available_kib) + " KiB available; ask for less",
+                  ENOMEM);
+    }
+  }
+
   Mapping(Fd fd, std::size_t bytes) : fd_(std::move(fd)), bytes_(bytes) {
     void* data =
         ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd_.get(), 0);

@@ -138,8 +138,8 @@ class QueueSender : public QueueEnd<Queue> {
     check_message_size(message.size(), this->message_bytes_);
     if (closed()) return Outcome::closed;
     if (deadline.is_never()) {
-      this->queue_.send(message);
-      return closed() ? Outcome::closed : Outcome::done;
+      this->queue_.send(message);  // a receiver that leaves frees us: into the room that it makes
+      return Outcome::done;
     }
     for (Backoff backoff; !this->queue_.try_send(message);) {
       if (closed() || lifeline_.peers_gone()) return Outcome::closed;

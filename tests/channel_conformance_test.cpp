@@ -1,0 +1,453 @@
+// The contract of ipc/channel.hpp: every clause, over every channel, between threads and between
+// processes. The deadlock guard is the time limit of ctest.
+#include <sys/time.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "ipc/channels.hpp"
+#include "ipc/mapping.hpp"
+#include "tests/channel_peers.hpp"
+#include "tests/messages.hpp"
+
+namespace {
+
+using ipc::Arity;
+using ipc::Deadline;
+using ipc::Options;
+using ipc::Outcome;
+using tests::expect_closed;
+using tests::expect_number;
+using tests::require;
+using tests::send_number;
+using namespace std::chrono_literals;
+
+template <class C, class P>
+struct Between {
+  using Channel = C;
+  using Peer = P;
+};
+
+template <class C>
+using BetweenThreads = Between<C, tests::ThreadPeer>;
+template <class C>
+using BetweenProcesses = Between<C, tests::ProcessPeer>;
+
+template <class... Lists>
+struct Concat;
+template <class... As, class... Bs>
+struct Concat<ipc::TypeList<As...>, ipc::TypeList<Bs...>> {
+  using type = ipc::TypeList<As..., Bs...>;
+};
+
+using Cases = Concat<ipc::AllChannels::map<BetweenThreads>,
+                     ipc::AllChannels::map<BetweenProcesses>>::type::into<testing::Types>;
+
+template <class Case>
+class ChannelTest : public testing::Test {
+ protected:
+  using Channel = typename Case::Channel;
+  using Peer = typename Case::Peer;
+  using Sender = typename Channel::Sender;
+  using Receiver = typename Channel::Receiver;
+
+  static constexpr ipc::Traits traits = Channel::traits;
+  // What every mechanism carries, and what only some do.
+  static constexpr std::size_t small_bytes = 48;
+  static constexpr std::size_t large_bytes =
+      std::min(traits.message_bytes_max, std::size_t{64} << 10);
+
+  template <class Main>
+  auto to_receiver(const Options& options, Main main) {
+    return tests::connect_to_receiver<Channel, Peer>(options, main);
+  }
+  template <class Main>
+  auto to_sender(const Options& options, Main main) {
+    return tests::connect_to_sender<Channel, Peer>(options, main);
+  }
+
+  // Sends without waiting until there is no room; returns how many messages went in.
+  static std::uint64_t fill_up(Sender& sender, std::size_t size) {
+    std::uint64_t sent = 0;
+    while (sender.send(tests::message(sent, size), Deadline::now()) == Outcome::done) ++sent;
+    return sent;
+  }
+};
+
+TYPED_TEST_SUITE(ChannelTest, Cases);
+
+TYPED_TEST(ChannelTest, MessagesArriveInOrderAndKeepTheirBorders) {
+  constexpr std::size_t most = TestFixture::large_bytes;
+  constexpr std::uint64_t messages = 500;
+  const auto size_of = [](std::uint64_t number) { return 1 + tests::mix(number) % most; };
+  auto [peer, sender] = this->to_receiver({.message_bytes = most}, [=](auto& receiver) {
+    for (std::uint64_t i = 0; i < messages; ++i) expect_number(receiver, i, size_of(i));
+    expect_closed(receiver);
+  });
+  for (std::uint64_t i = 0; i < messages; ++i) send_number(*sender, i, size_of(i));
+  sender.reset();
+  EXPECT_EQ(peer.join(), "");
+}
+
+TYPED_TEST(ChannelTest, ThePeerMaySend) {
+  auto [peer, receiver] = this->to_sender({}, [](auto& sender) {
+    for (std::uint64_t i = 0; i < 2000; ++i) send_number(sender, i, TestFixture::small_bytes);
+  });
+  for (std::uint64_t i = 0; i < 2000; ++i) expect_number(*receiver, i, TestFixture::small_bytes);
+  expect_closed(*receiver);
+  EXPECT_EQ(peer.join(), "");
+}
+
+TYPED_TEST(ChannelTest, OneByteAndTheLongestAreMessages) {
+  constexpr std::size_t most =
+      std::min(TestFixture::traits.message_bytes_max, std::size_t{1} << 20);
+  auto [peer, sender] = this->to_receiver({.message_bytes = most}, [](auto& receiver) {
+    for (std::uint64_t i = 0; i < 20; ++i) {
+      expect_number(receiver, i, i % 2 == 0 ? 1 : most);
+    }
+  });
+  for (std::uint64_t i = 0; i < 20; ++i) send_number(*sender, i, i % 2 == 0 ? 1 : most);
+  EXPECT_EQ(peer.join(), "");
+}
+
+TYPED_TEST(ChannelTest, ZeroBytesAreRefusedAndTheChannelWorksOn) {
+  auto [peer, sender] = this->to_receiver({}, [](auto& receiver) {
+    expect_number(receiver, 0, TestFixture::small_bytes);
+    expect_closed(receiver);
+  });
+  EXPECT_THROW(sender->send({}, Deadline::never()), std::invalid_argument);
+  send_number(*sender, 0, TestFixture::small_bytes);
+  sender.reset();
+  EXPECT_EQ(peer.join(), "");
+}
+
+TYPED_TEST(ChannelTest, ATooLongMessageIsRefusedByNameAndTheChannelWorksOn) {
+  auto [peer, sender] = this->to_receiver({.message_bytes = 100}, [](auto& receiver) {
+    expect_number(receiver, 0, 100);
+    expect_closed(receiver);
+  });
+  try {
+    sender->send(tests::message(0, 101), Deadline::never());
+    ADD_FAILURE() << "101 bytes were taken";
+  } catch (const std::length_error& error) {
+    EXPECT_NE(std::string(error.what()).find("101"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("100"), std::string::npos) << error.what();
+  }
+  send_number(*sender, 0, 100);
+  sender.reset();
+  EXPECT_EQ(peer.join(), "");
+}
+
+TYPED_TEST(ChannelTest, OptionsBeyondTheMechanismAreRefusedByName) {
+  using Channel = typename TestFixture::Channel;
+  const std::size_t too_much = TestFixture::traits.message_bytes_max + 1;
+  try {
+    Channel::open({.message_bytes = too_much});
+    ADD_FAILURE() << too_much << " bytes were accepted";
+  } catch (const std::invalid_argument& error) {
+    EXPECT_NE(std::string(error.what()).find(std::to_string(too_much)), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find(Channel::name), std::string::npos) << error.what();
+  }
+  EXPECT_THROW(Channel::open({.message_bytes = 0}), std::invalid_argument);
+}
+
+TYPED_TEST(ChannelTest, AMessageThatDoesNotFitTheBufferStays) {
+  for (const std::size_t size : {TestFixture::small_bytes, TestFixture::large_bytes}) {
+    auto [peer, sender] = this->to_receiver({.message_bytes = size}, [=](auto& receiver) {
+      std::vector<std::byte> short_one(size - 1);
+      for (int attempt = 0; attempt < 2; ++attempt) {
+        bool refused = false;
+        try {
+          receiver.receive(short_one, Deadline::never());
+        } catch (const std::length_error&) {
+          refused = true;
+        }
+        require(refused, "a buffer that is too small was accepted");
+      }
+      expect_number(receiver, 7, size);
+      expect_number(receiver, 8, size);
+    });
+    send_number(*sender, 7, size);
+    send_number(*sender, 8, size);
+    EXPECT_EQ(peer.join(), "");
+  }
+}
+
+TYPED_TEST(ChannelTest, ReceiveGivesUpAtItsDeadlineAndNotBefore) {
+  auto ends = TestFixture::Channel::open({});
+  std::vector<std::byte> buffer(4096);
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(ends.second.receive(buffer, Deadline::in(30ms)).outcome, Outcome::timed_out);
+  EXPECT_GE(std::chrono::steady_clock::now() - start, 30ms);
+  EXPECT_EQ(ends.second.receive(buffer, Deadline::now()).outcome, Outcome::timed_out);
+  send_number(ends.first, 1, TestFixture::small_bytes);
+  expect_number(ends.second, 1, TestFixture::small_bytes, Deadline::in(10s));
+}
+
+TYPED_TEST(ChannelTest, ASendThatTimedOutHasSentNothing) {
+  for (const std::size_t size : {TestFixture::small_bytes, TestFixture::large_bytes}) {
+    auto ends = TestFixture::Channel::open({.message_bytes = size});
+    const std::uint64_t sent = TestFixture::fill_up(ends.first, size);
+    ASSERT_GT(sent, 0U);
+    const auto start = std::chrono::steady_clock::now();
+    EXPECT_EQ(ends.first.send(tests::message(99, size), Deadline::in(30ms)), Outcome::timed_out);
+    EXPECT_GE(std::chrono::steady_clock::now() - start, 30ms);
+    for (std::uint64_t i = 0; i < sent; ++i) {
+      // Make room, and use it: what was cut off must not turn up between the messages.
+      expect_number(ends.second, i, size, Deadline::in(10s));
+    }
+    send_number(ends.first, sent, size, Deadline::in(10s));
+    expect_number(ends.second, sent, size, Deadline::in(10s));
+    std::vector<std::byte> buffer(size);
+    EXPECT_EQ(ends.second.receive(buffer, Deadline::now()).outcome, Outcome::timed_out);
+  }
+}
+
+TYPED_TEST(ChannelTest, TheRoomThatIsToldIsThere) {
+  auto ends = TestFixture::Channel::open({.message_bytes = TestFixture::small_bytes});
+  const auto capacity = ends.first.capacity();
+  EXPECT_GT(capacity.bytes, 0U);
+  const std::uint64_t sent = TestFixture::fill_up(ends.first, TestFixture::small_bytes);
+  EXPECT_LE(sent, capacity.messages);
+}
+
+TYPED_TEST(ChannelTest, WhenTheSendersAreGoneReceiversGetTheRestAndThenTheEnd) {
+  constexpr std::uint64_t messages = 5;
+  auto [peer, receiver] = this->to_sender({}, [](auto& sender) {
+    for (std::uint64_t i = 0; i < messages; ++i) send_number(sender, i, TestFixture::small_bytes);
+  });
+  EXPECT_EQ(peer.join(), "");  // it has gone, orderly, before we look
+  for (std::uint64_t i = 0; i < messages; ++i)
+    expect_number(*receiver, i, TestFixture::small_bytes);
+  expect_closed(*receiver);
+  expect_closed(*receiver, Deadline::now());  // and it stays closed
+}
+
+TYPED_TEST(ChannelTest, AFullChannelToo) {
+  auto ends = TestFixture::Channel::open({});
+  auto sender = std::make_unique<typename TestFixture::Sender>(std::move(ends.first));
+  const std::uint64_t sent = TestFixture::fill_up(*sender, TestFixture::small_bytes);
+  sender.reset();  // does not wait for room
+  for (std::uint64_t i = 0; i < sent; ++i) {
+    expect_number(ends.second, i, TestFixture::small_bytes);
+  }
+  expect_closed(ends.second);
+}
+
+TYPED_TEST(ChannelTest, TheEndWakesAReceiverThatWaits) {
+  auto [peer, sender] =
+      this->to_receiver({}, [](auto& receiver) { expect_closed(receiver, Deadline::never()); });
+  std::this_thread::sleep_for(50ms);  // it sleeps by now
+  sender.reset();
+  EXPECT_EQ(peer.join(), "");
+}
+
+TYPED_TEST(ChannelTest, WhenTheReceiversAreGoneSendersAreTold) {
+  auto [peer, sender] = this->to_receiver(
+      {}, [](auto& receiver) { expect_number(receiver, 0, TestFixture::small_bytes); });
+  send_number(*sender, 0, TestFixture::small_bytes);
+  EXPECT_EQ(peer.join(), "");
+  // A message or two may still go into the room that is left.
+  Outcome outcome = Outcome::done;
+  for (int i = 0; i < 3 && outcome == Outcome::done; ++i) {
+    outcome = sender->send(tests::message(1, TestFixture::small_bytes), Deadline::in(10s));
+  }
+  EXPECT_EQ(outcome, Outcome::closed);
+}
+
+TYPED_TEST(ChannelTest, ThatWakesASenderThatWaits) {
+  auto [peer, sender] = this->to_receiver({}, [](auto& receiver) {
+    expect_number(receiver, 0, TestFixture::small_bytes);
+    std::this_thread::sleep_for(50ms);  // the sender sleeps by now
+  });
+  for (std::uint64_t i = 0;; ++i) {
+    if (sender->send(tests::message(i, TestFixture::small_bytes), Deadline::never()) ==
+        Outcome::closed) {
+      break;
+    }
+  }
+  EXPECT_EQ(peer.join(), "");
+}
+
+TYPED_TEST(ChannelTest, ClosingDoesNotRaiseSigpipe) {
+  auto [peer, receiver] = this->to_sender({}, [](auto& sender) {
+    std::signal(SIGPIPE, SIG_DFL);
+    Outcome outcome = Outcome::done;
+    while (outcome == Outcome::done) {
+      outcome = sender.send(tests::message(0, TestFixture::small_bytes), Deadline::in(10s));
+    }
+    require(outcome == Outcome::closed, "the sender was not told");
+  });
+  receiver.reset();
+  EXPECT_EQ(peer.join(), "");
+}
+
+TYPED_TEST(ChannelTest, EveryCopyOfAnEndCounts) {
+  if constexpr (TestFixture::traits.senders == Arity::many) {
+    auto ends = TestFixture::Channel::open({});
+    auto first = std::make_unique<typename TestFixture::Sender>(std::move(ends.first));
+    auto second = std::make_unique<typename TestFixture::Sender>(first->clone());
+    auto [peer, keeper] = tests::connect<typename TestFixture::Peer>(std::move(ends.second),
+                                                                     second->clone(), [](auto&) {});
+    EXPECT_EQ(peer.join(), "");  // that copy is gone
+    first.reset();
+    std::vector<std::byte> buffer(4096);
+    EXPECT_EQ(keeper->receive(buffer, Deadline::in(20ms)).outcome, Outcome::timed_out);
+    send_number(*second, 3, TestFixture::small_bytes);
+    expect_number(*keeper, 3, TestFixture::small_bytes);
+    second.reset();
+    expect_closed(*keeper);
+  } else {
+    static_assert(!ipc::Cloneable<typename TestFixture::Sender>,
+                  "one sender, but it can be cloned");
+  }
+}
+
+// A message of a fan-in: who sent it, and which one it is.
+struct Tagged {
+  std::uint64_t sender;
+  std::uint64_t number;
+  std::uint64_t check;
+};
+
+TYPED_TEST(ChannelTest, ManySendersAndManyReceiversLoseNothingAndKeepEachSendersOrder) {
+  constexpr std::uint64_t senders = TestFixture::traits.senders == Arity::many ? 4 : 1;
+  constexpr std::uint64_t receivers = TestFixture::traits.receivers == Arity::many ? 3 : 1;
+  constexpr std::uint64_t messages = 3000;
+  using Peer = typename TestFixture::Peer;
+  // Counts what arrived, of every sender and number, over all receivers.
+  const ipc::Mapping seen = ipc::Mapping::create(senders * messages);
+  auto* const count = reinterpret_cast<std::atomic<std::uint8_t>*>(seen.data());
+
+  auto ends = TestFixture::Channel::open({.message_bytes = sizeof(Tagged)});
+  const auto clone = [](const auto& end) {
+    using End = std::remove_cvref_t<decltype(end)>;
+    if constexpr (ipc::Cloneable<End>) {
+      return std::make_shared<std::unique_ptr<End>>(std::make_unique<End>(end.clone()));
+    } else {
+      return std::make_shared<std::unique_ptr<End>>();
+    }
+  };
+  const auto own = [](auto end) {
+    using End = decltype(end);
+    return std::make_shared<std::unique_ptr<End>>(std::make_unique<End>(std::move(end)));
+  };
+  std::vector<decltype(own(std::move(ends.first)))> sender_ends;
+  std::vector<decltype(own(std::move(ends.second)))> receiver_ends;
+  for (std::uint64_t i = 1; i < senders; ++i) sender_ends.push_back(clone(ends.first));
+  for (std::uint64_t i = 1; i < receivers; ++i) receiver_ends.push_back(clone(ends.second));
+  sender_ends.push_back(own(std::move(ends.first)));
+  receiver_ends.push_back(own(std::move(ends.second)));
+
+  // A process inherits every end and keeps one.
+  const auto keep = [sender_ends, receiver_ends](const void* mine) {
+    if constexpr (Peer::is_process) {
+      for (const auto& end : sender_ends)
+        if (end.get() != mine) end->reset();
+      for (const auto& end : receiver_ends)
+        if (end.get() != mine) end->reset();
+    }
+  };
+  std::vector<Peer> peers;
+  for (std::uint64_t i = 0; i < senders; ++i) {
+    peers.emplace_back([keep, i, end = sender_ends[i]] {
+      keep(end.get());
+      for (std::uint64_t number = 0; number < messages; ++number) {
+        const Tagged tagged{i, number, tests::mix(i * messages + number)};
+        require(
+            (*end)->send(std::as_bytes(std::span(&tagged, 1)), Deadline::never()) == Outcome::done,
+            "a message was not sent");
+      }
+      end->reset();
+    });
+  }
+  for (std::uint64_t i = 0; i < receivers; ++i) {
+    peers.emplace_back([keep, count, end = receiver_ends[i]] {
+      keep(end.get());
+      std::map<std::uint64_t, std::uint64_t> next;  // by sender: the least number still possible
+      Tagged tagged{};
+      while ((*end)
+                 ->receive(std::as_writable_bytes(std::span(&tagged, 1)), Deadline::never())
+                 .outcome == Outcome::done) {
+        require(tagged.sender < senders && tagged.number < messages &&
+                    tagged.check == tests::mix(tagged.sender * messages + tagged.number),
+                "a message is torn");
+        require(tagged.number >= next[tagged.sender], "messages of one sender changed places");
+        next[tagged.sender] = tagged.number + 1;
+        count[tagged.sender * messages + tagged.number].fetch_add(1);
+      }
+      end->reset();
+    });
+  }
+  if constexpr (Peer::is_process) keep(nullptr);
+  for (auto& peer : peers) EXPECT_EQ(peer.join(), "");
+  EXPECT_EQ(std::count(count, count + senders * messages, 1), senders * messages);
+}
+
+TYPED_TEST(ChannelTest, InterruptedWaitsGoOn) {
+  struct sigaction action {};
+  struct sigaction before {};
+  action.sa_handler = [](int) {};
+  ASSERT_EQ(::sigaction(SIGALRM, &action, &before), 0);  // without SA_RESTART
+  auto [peer, receiver] = this->to_sender({}, [](auto& sender) {
+    for (std::uint64_t i = 0; i < 20; ++i) {
+      std::this_thread::sleep_for(5ms);
+      send_number(sender, i, TestFixture::small_bytes);
+    }
+  });
+  const itimerval often{.it_interval = {.tv_sec = 0, .tv_usec = 1000},
+                        .it_value = {.tv_sec = 0, .tv_usec = 1000}};
+  ::setitimer(ITIMER_REAL, &often, nullptr);
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    expect_number(*receiver, i, TestFixture::small_bytes,
+                  i % 2 == 0 ? Deadline::never() : Deadline::in(10s));
+  }
+  expect_closed(*receiver);
+  const itimerval never{};
+  ::setitimer(ITIMER_REAL, &never, nullptr);
+  ::sigaction(SIGALRM, &before, nullptr);
+  EXPECT_EQ(peer.join(), "");
+}
+
+TYPED_TEST(ChannelTest, AVolumeOfMessagesArrivesWhole) {
+  // Checked by number and content. Mechanisms that make system calls for every message get a
+  // tenth, and so do builds that are not optimised.
+  constexpr bool calls = TestFixture::traits.wait == "kernel";
+#ifdef NDEBUG
+  constexpr std::uint64_t messages = calls ? 1'000'000 : 10'000'000;
+#else
+  constexpr std::uint64_t messages = calls ? 50'000 : 500'000;
+#endif
+  using Message = std::array<std::uint64_t, 4>;
+  const auto make = [](std::uint64_t number) {
+    const std::uint64_t word = tests::mix(number);
+    return Message{number, word, ~word, word + number};
+  };
+  auto [peer, sender] = this->to_receiver({.message_bytes = sizeof(Message)}, [=](auto& receiver) {
+    Message got{};
+    for (std::uint64_t i = 0; i < messages; ++i) {
+      const auto received =
+          receiver.receive(std::as_writable_bytes(std::span(got)), Deadline::never());
+      require(received == ipc::Received{Outcome::done, sizeof got}, "a message is missing");
+      require(got == make(i), "message " + std::to_string(i) + " is not what was sent");
+    }
+    expect_closed(receiver);
+  });
+  for (std::uint64_t i = 0; i < messages; ++i) {
+    const Message next = make(i);
+    ASSERT_EQ(sender->send(std::as_bytes(std::span(next)), Deadline::never()), Outcome::done);
+  }
+  sender.reset();
+  EXPECT_EQ(peer.join(), "");
+}
+
+}  // namespace

@@ -1,0 +1,323 @@
+// The parts that channels share.
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "ipc/channels/posix_queue.hpp"
+#include "ipc/channels/spsc_ring.hpp"
+#include "ipc/eventcount.hpp"
+#include "ipc/framing.hpp"
+#include "ipc/guardian.hpp"
+#include "ipc/lifeline.hpp"
+#include "ipc/mapping.hpp"
+#include "ipc/message_fifo.hpp"
+#include "ipc/parcel.hpp"
+#include "ipc/process.hpp"
+#include "ipc/robust_mutex.hpp"
+#include "ipc/wait.hpp"
+#include "tests/messages.hpp"
+
+namespace {
+
+using ipc::Deadline;
+using ipc::Outcome;
+using namespace std::chrono_literals;
+
+TEST(Deadline, NowIsExpiredAndNeverIsNot) {
+  EXPECT_TRUE(Deadline::now().expired());
+  EXPECT_FALSE(Deadline::never().expired());
+  EXPECT_FALSE(Deadline::in(1h).expired());
+  EXPECT_TRUE(Deadline::in(-1ns).expired());
+  const auto left = Deadline::in(1500ms).remaining();
+  EXPECT_LE(left.tv_sec, 1);
+  EXPECT_EQ(Deadline::in(-1s).remaining().tv_sec, 0);
+}
+
+TEST(Check, ThrowsTheNameOfTheCall) {
+  try {
+    ipc::check("close", [] { return ::close(-1); });
+    FAIL();
+  } catch (const std::system_error& error) {
+    EXPECT_EQ(error.code().value(), EBADF);
+    EXPECT_NE(std::string(error.what()).find("close"), std::string::npos);
+  }
+}
+
+TEST(Mapping, CannotBeShrunkByAPeer) {
+  const auto mapping = ipc::Mapping::create(8192);
+  EXPECT_EQ(::ftruncate(mapping.fd().get(), 0), -1);
+  EXPECT_EQ(errno, EPERM);
+}
+
+TEST(Mapping, RefusesMemoryThatCouldShrink) {
+  ipc::Fd unsealed(::memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  ASSERT_EQ(::ftruncate(unsealed.get(), 4096), 0);
+  EXPECT_THROW(ipc::Mapping::attach(std::move(unsealed)), std::runtime_error);
+}
+
+TEST(Mapping, NoMemoryIsAnErrorAndNotASignal) {
+  EXPECT_THROW(ipc::Mapping::create(std::size_t{1} << 50), std::system_error);
+}
+
+TEST(Process, TellsHowItEnded) {
+  EXPECT_EQ(ipc::Process([] { return 7; }).join()->text(), "exited with code 7");
+  ipc::Process killed([] {
+    ::raise(SIGKILL);
+    return 0;
+  });
+  EXPECT_EQ(killed.join()->text(), "was killed by signal 9 (SIGKILL)");
+  EXPECT_EQ(
+      ipc::Process([]() -> int { throw std::runtime_error("thrown on purpose"); }).join()->code, 1);
+}
+
+TEST(Process, IsKilledByItsOwnersDestructor) {
+  pid_t pid = 0;
+  {
+    ipc::Process sleeper([] {
+      std::this_thread::sleep_for(1h);
+      return 0;
+    });
+    pid = sleeper.pid();
+    EXPECT_FALSE(sleeper.join(Deadline::in(10ms)));
+  }
+  EXPECT_EQ(::kill(pid, 0), -1);
+}
+
+TEST(Parcel, CarriesDescriptorsAndValues) {
+  std::array<int, 2> sockets{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sockets.data()), 0);
+  const ipc::Fd here(sockets[0]);
+  ipc::Fd there(sockets[1]);
+  const auto mapping = ipc::Mapping::create(4096);
+  mapping.as<int>() = 42;
+  ipc::Parcel parcel;
+  parcel.put(mapping.fd().duplicate());
+  parcel.put(3.5);
+  ASSERT_TRUE(parcel.send(here));
+  auto got = ipc::Parcel::receive(there);
+  ASSERT_TRUE(got);
+  EXPECT_EQ(ipc::Mapping::attach(got->take_fd()).as<int>(), 42);
+  EXPECT_EQ(got->take<double>(), 3.5);
+  EXPECT_THROW(got->take<int>(), std::runtime_error);
+  EXPECT_THROW(got->take_fd(), std::runtime_error);
+  there.reset();
+  EXPECT_FALSE(parcel.send(here));
+}
+
+TEST(Lifeline, KnowsTheLastOfEachSide) {
+  auto [sender, receiver] = ipc::Lifeline::open();
+  auto second = sender.clone();
+  EXPECT_FALSE(sender.leave());
+  EXPECT_FALSE(receiver.peers_gone());
+  EXPECT_TRUE(second.leave());
+  EXPECT_TRUE(receiver.peers_gone());
+  EXPECT_FALSE(second.peers_gone());
+}
+
+TEST(Guardian, ActsWhenBothSidesAreGoneAndNotBefore) {
+  std::array<int, 2> told{};
+  ASSERT_EQ(::pipe(told.data()), 0);
+  // What the guardian does must outlast it: it names a POSIX shared memory object, then removes it.
+  const std::string name = "/ipc-compare-guardian-test." + std::to_string(::getpid());
+  ipc::Fd object(::shm_open(name.c_str(), O_CREAT | O_EXCL | O_RDWR, 0600));
+  ASSERT_TRUE(object.valid());
+  std::array<char, 64> path{};
+  std::copy(name.begin(), name.end(), path.begin());
+  const auto exists = [&] { return ipc::Fd(::shm_open(name.c_str(), O_RDONLY, 0)).valid(); };
+  auto ends = ipc::Lifeline::open();
+  ipc::guard(ends.first, [path] { ::shm_unlink(path.data()); });
+  ends.first.leave();
+  std::this_thread::sleep_for(100ms);
+  EXPECT_TRUE(exists());
+  ends.second.leave();
+  for (int tries = 0; tries < 500 && exists(); ++tries) std::this_thread::sleep_for(10ms);
+  EXPECT_FALSE(exists());
+  ::close(told[0]);
+  ::close(told[1]);
+}
+
+TEST(Eventcount, LosesNoWakeUp) {
+  // Two processes take turns; a lost wake-up would leave both asleep.
+  const auto mapping = ipc::Mapping::create(4096);
+  struct Shared {
+    ipc::Eventcount event;
+    std::atomic<std::uint32_t> turn{0};
+  };
+  auto& shared = *new (mapping.data()) Shared;
+  const auto play = [&](std::uint32_t parity) {
+    for (std::uint32_t i = parity; i < 20'000; i += 2) {
+      shared.event.await([&] { return shared.turn.load() == i; }, Deadline::never());
+      shared.turn.store(i + 1);
+      shared.event.notify_all();
+    }
+  };
+  ipc::Process peer([&] {
+    play(1);
+    return 0;
+  });
+  play(0);
+  EXPECT_TRUE(peer.join()->success());
+}
+
+TEST(Eventcount, SurvivesAWaiterThatIsKilled) {
+  const auto mapping = ipc::Mapping::create(4096);
+  auto& event = *new (mapping.data()) ipc::Eventcount;
+  auto& ready = *new (mapping.data() + 64) std::atomic<bool>(false);
+  for (int i = 0; i < 5; ++i) {
+    ipc::Process waiter([&] {
+      event.await([] { return false; }, Deadline::never());
+      return 0;
+    });
+    std::this_thread::sleep_for(20ms);
+    waiter.kill(SIGKILL);
+    waiter.join();
+    event.notify_all();
+  }
+  ipc::Process waiter([&] {
+    event.await([&] { return ready.load(); }, Deadline::never());
+    return 0;
+  });
+  std::this_thread::sleep_for(20ms);
+  ready = true;
+  event.notify_all();
+  EXPECT_TRUE(waiter.join()->success());
+}
+
+TEST(RobustMutex, TheNextOwnerIsToldThatTheLastOneDied) {
+  const auto mapping = ipc::Mapping::create(4096);
+  auto& mutex = *new (mapping.data()) ipc::RobustMutex;
+  ipc::Process owner([&] {
+    mutex.lock();
+    ::raise(SIGKILL);
+    return 0;
+  });
+  EXPECT_EQ(owner.join()->signal, SIGKILL);
+  EXPECT_EQ(mutex.lock(), ipc::RobustMutex::Locked::owner_died);
+  mutex.unlock();
+  EXPECT_EQ(mutex.lock(), ipc::RobustMutex::Locked::clean);
+  mutex.unlock();
+}
+
+TEST(MessageFifo, WrapsAtEveryOffset) {
+  constexpr std::size_t capacity = 61;  // no multiple of anything
+  std::vector<std::uint64_t> memory((sizeof(ipc::MessageFifo) + capacity) / 8 + 2);
+  auto& fifo = *new (memory.data()) ipc::MessageFifo(capacity);
+  std::mt19937 random(7);
+  std::uint64_t pushed = 0;
+  std::uint64_t popped = 0;
+  std::vector<std::size_t> sizes;
+  std::array<std::byte, capacity> buffer{};
+  for (int step = 0; step < 20'000; ++step) {
+    const std::size_t size = 1 + random() % 20;
+    if (fifo.push(tests::message(pushed, size))) {
+      sizes.push_back(size);
+      ++pushed;
+    } else {
+      ASSERT_FALSE(fifo.has_room(size));
+    }
+    if (random() % 2 == 0) continue;
+    const auto got = fifo.pop(buffer);
+    ASSERT_EQ(got.has_value(), popped < pushed);
+    if (!got) continue;
+    ASSERT_EQ(*got, sizes[popped]);
+    ASSERT_TRUE(tests::matches(ipc::Bytes(buffer).first(*got), popped));
+    ++popped;
+  }
+  EXPECT_GT(popped, 1000U);
+}
+
+// Bytes into the receiver as a peer, or an attacker, might write them.
+struct RawStream {
+  ipc::Fd raw;
+  ipc::FramedReceiver receiver;
+
+  static RawStream open(std::size_t message_bytes) {
+    std::array<int, 2> fds{};
+    ipc::check("pipe", [&] { return ::pipe(fds.data()); });
+    return {ipc::Fd(fds[1]), ipc::FramedReceiver(ipc::Fd(fds[0]), message_bytes)};
+  }
+  void write(const void* data, std::size_t bytes) const {
+    ASSERT_EQ(::write(raw.get(), data, bytes), static_cast<ssize_t>(bytes));
+  }
+};
+
+TEST(Framing, AFrameMayComeByteByByte) {
+  auto stream = RawStream::open(100);
+  const std::uint32_t length = 10;
+  std::vector<std::byte> frame(sizeof length + length);
+  std::memcpy(frame.data(), &length, sizeof length);
+  tests::fill(std::span(frame).subspan(sizeof length), 5);
+  std::array<std::byte, 100> buffer{};
+  for (const std::byte& byte : frame) {
+    EXPECT_EQ(stream.receiver.receive(buffer, Deadline::now()).outcome, Outcome::timed_out);
+    stream.write(&byte, 1);
+  }
+  EXPECT_EQ(stream.receiver.receive(buffer, Deadline::now()), (ipc::Received{Outcome::done, 10}));
+  EXPECT_TRUE(tests::matches(ipc::Bytes(buffer).first(10), 5));
+}
+
+TEST(Framing, AnImpossibleLengthIsRefused) {
+  for (const std::uint32_t length : {0U, 101U, 1U << 31, ~0U}) {
+    auto stream = RawStream::open(100);
+    stream.write(&length, sizeof length);
+    std::array<std::byte, 100> buffer{};
+    EXPECT_THROW(stream.receiver.receive(buffer, Deadline::now()), std::runtime_error) << length;
+  }
+}
+
+TEST(Framing, HalfAFrameAtTheEndIsNoMessage) {
+  auto stream = RawStream::open(100);
+  const std::uint32_t length = 10;
+  stream.write(&length, sizeof length);
+  stream.write("half", 4);
+  stream.raw.reset();
+  std::array<std::byte, 100> buffer{};
+  EXPECT_EQ(stream.receiver.receive(buffer, Deadline::never()).outcome, Outcome::closed);
+}
+
+TEST(SpscRing, LongMessagesFindAPlaceWhereverTheRingStands) {
+  // The bulk ring holds hardly more than two of the longest, so that every wrap is met.
+  auto ends = ipc::SpscRing<ipc::Futex>::open(
+      {.message_bytes = 1000, .capacity = {.bytes = 1, .messages = 4}});
+  std::mt19937 random(3);
+  std::uint64_t sent = 0;
+  std::uint64_t received = 0;
+  std::vector<std::size_t> sizes;
+  for (int step = 0; step < 20'000; ++step) {
+    const std::size_t size = 1 + random() % 1000;
+    if (ends.first.send(tests::message(sent, size), Deadline::now()) == Outcome::done) {
+      sizes.push_back(size);
+      ++sent;
+    }
+    if (random() % 2 == 0 && received < sent) {
+      tests::expect_number(ends.second, received, sizes[received], Deadline::now());
+      ++received;
+    }
+  }
+  EXPECT_GT(received, 5000U);
+}
+
+TEST(PosixQueue, AtTheLimitTheErrorNamesItAndTheRemedy) {
+  std::vector<std::pair<ipc::PosixQueue::Sender, ipc::PosixQueue::Receiver>> queues;
+  try {
+    for (int i = 0; i < 20'000; ++i)
+      queues.push_back(ipc::PosixQueue::open({.message_bytes = 8192}));
+    GTEST_SKIP() << "no limit of POSIX queues on this machine";
+  } catch (const std::system_error& error) {
+    const std::string text = error.what();
+    EXPECT_TRUE(text.find("RLIMIT_MSGQUEUE") != std::string::npos ||
+                text.find("queues_max") != std::string::npos)
+        << text;
+  }
+}
+
+}  // namespace
