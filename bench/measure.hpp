@@ -46,9 +46,10 @@ double warm_up(const Settings& settings, Operation& operation) {
     return ns_between(start, Clock::now());
   };
   for (std::int64_t count = 1;; count *= 2) {
-    if (time(count) < enough_ns) continue;
+    const double took_ns = time(count);
+    if (took_ns < enough_ns) continue;
     const double again_ns = time(count);
-    if (again_ns >= enough_ns) return again_ns / static_cast<double>(count);
+    if (again_ns >= enough_ns) return std::min(took_ns, again_ns) / static_cast<double>(count);
   }
 }
 

@@ -1,7 +1,9 @@
 // Rows: their names, their registration, and what they tell Google Benchmark.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <string>
@@ -64,19 +66,20 @@ class Suite {
 
   // Registers a row. `take` measures it once; what it throws becomes the row's error.
   void add(const RowName& name, std::function<Measured()> take) {
-    benchmark::RegisterBenchmark(
-        name.text().c_str(),
-        [this, name, take = std::move(take)](benchmark::State& state) { run(state, name, take); })
+    const auto row = [this, name, take = std::move(take), iterations = std::int64_t{0}](
+                         benchmark::State& state) mutable { run(state, name, take, iterations); };
+    benchmark::RegisterBenchmark(name.text().c_str(), row)
         ->UseManualTime()
         ->Unit(benchmark::kNanosecond);
   }
 
  private:
-  void run(benchmark::State& state, const RowName& name, const std::function<Measured()>& take) {
+  void run(benchmark::State& state, const RowName& name, const std::function<Measured()>& take,
+           std::int64_t& iterations) {
     progress_.begin(name.text());
     bool failed = false;
     try {
-      report(state, take());
+      report(state, take(), iterations);
     } catch (const std::exception& error) {
       failed = true;
       state.SkipWithError(error.what());
@@ -86,10 +89,11 @@ class Suite {
 
   // The measurement knows its own time and is taken once. Google Benchmark hears of it as one
   // batch: left to search for the number of iterations, it would open the channel and start the
-  // peer again for each guess. Of a repetition it wants the iterations of the first: then the time
-  // is that of so many.
-  static void report(benchmark::State& state, const Measured& measured) {
-    const auto iterations = state.max_iterations > 1 ? state.max_iterations : measured.operations;
+  // peer again for each guess. It insists that the repetitions of a row have the same number: after
+  // the first one, the time that is told is that of so many.
+  static void report(benchmark::State& state, const Measured& measured, std::int64_t& iterations) {
+    if (iterations == 0) iterations = measured.operations;
+    iterations = std::max<std::int64_t>(iterations, state.max_iterations);
     const double seconds = measured.seconds * static_cast<double>(iterations) /
                            static_cast<double>(measured.operations);
     while (state.KeepRunningBatch(iterations)) state.SetIterationTime(seconds);
