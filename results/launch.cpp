@@ -14,20 +14,9 @@ std::vector<std::string> command(const Benchmark& benchmark) {
   return words;
 }
 
-// The name in a line `"name": "...",` of Google Benchmark's JSON; empty for other lines.
-std::string name_in(std::string_view line) {
-  constexpr std::string_view start = "      \"name\": \"";
-  if (!line.starts_with(start)) return {};
-  line.remove_prefix(start.size());
-  return std::string(line.substr(0, line.rfind('"')));
-}
-
-// What was being measured when `finished` rows were done.
-std::string place(const Benchmark& benchmark, std::size_t finished) {
-  if (finished >= benchmark.rows.size()) return " after its last row";
-  return fmt::format(" {} {}",
-                     finished == 0 ? "before the end of its first row," : "while measuring",
-                     benchmark.rows[finished]);
+// Whether a line of Google Benchmark's JSON begins a row.
+bool names_a_row(std::string_view line) {
+  return line.starts_with("      \"name\": \"");
 }
 
 }  // namespace
@@ -48,8 +37,7 @@ std::string list_rows(Benchmark& benchmark, StopSignals& stop, std::chrono::mill
 }
 
 Launch launch(const Benchmark& benchmark, StopSignals& stop, std::chrono::milliseconds silence,
-              const std::function<void(const std::string&)>& on_row,
-              const std::function<void()>& on_tick) {
+              const std::function<void()>& on_row, const std::function<void()>& on_tick) {
   const MemoryFile report;
   std::vector<std::string> words = command(benchmark);
   words.emplace_back("--benchmark_format=json");  // on standard output: tells how far it got
@@ -60,10 +48,9 @@ Launch launch(const Benchmark& benchmark, StopSignals& stop, std::chrono::millis
   const Ended ended = execute(
       words, stop, silence,
       [&](std::string_view line) {
-        const std::string row = name_in(line);
-        if (row.empty()) return;
+        if (!names_a_row(line)) return;
         ++finished;
-        on_row(row);
+        on_row();
       },
       on_tick);
 
@@ -73,6 +60,7 @@ Launch launch(const Benchmark& benchmark, StopSignals& stop, std::chrono::millis
                 .interrupted = ended.interrupted,
                 .hung = ended.hung,
                 .failure = {},
+                .row = {},
                 .errors = ended.errors};
   const Json* broken = nullptr;
   for (const Json& row : result.rows) {
@@ -80,12 +68,14 @@ Launch launch(const Benchmark& benchmark, StopSignals& stop, std::chrono::millis
   }
   if (ended.interrupted) return result;
   if (broken != nullptr) {
-    result.failure =
-        fmt::format("{} {} at {}: {}", benchmark.name(), ended.text(), broken->value("name", ""),
-                    broken->value("error_message", "no reason was given"));
+    result.row = broken->value("name", "");
+    result.failure = fmt::format("{} {} at {}: {}", benchmark.name(), ended.text(), result.row,
+                                 broken->value("error_message", "no reason was given"));
   } else if (!ended.success()) {
+    if (finished < benchmark.rows.size()) result.row = benchmark.rows[finished];
     result.failure =
-        fmt::format("{} {}{}", benchmark.name(), ended.text(), place(benchmark, finished));
+        fmt::format("{} {} {}{}", benchmark.name(), ended.text(),
+                    result.row.empty() ? "after its last row" : "while measuring ", result.row);
   } else if (!entries.complete) {
     result.failure =
         fmt::format("{} wrote a result that cannot be read: {}", benchmark.name(), entries.problem);

@@ -28,16 +28,16 @@ struct Launch {
   bool interrupted = false;
   bool hung = false;
   std::string failure;  // one line, empty when all went well
+  std::string row;      // that failed, or was being measured, as far as that is known
   std::string errors;   // what it wrote to standard error
 };
 
 // Asks a binary for the names of its rows and stores them. Returns one line when that fails.
 std::string list_rows(Benchmark& benchmark, StopSignals& stop, std::chrono::milliseconds silence);
 
-// Runs a binary. `on_row` gets the name of each finished row. Rows that were finished before it
+// Runs a binary. `on_row` is called after each finished row. Rows that were finished before it
 // failed are kept; the failure names the row that was being measured.
 Launch launch(const Benchmark& benchmark, StopSignals& stop, std::chrono::milliseconds silence,
-              const std::function<void(const std::string&)>& on_row,
-              const std::function<void()>& on_tick);
+              const std::function<void()>& on_row, const std::function<void()>& on_tick);
 
 }  // namespace results

@@ -180,11 +180,7 @@ class Session {
     Running now{.benchmark = benchmark};
     progress_.draw(step(now));
     Launch result = launch(
-        benchmark, stop_, options_.row_timeout,
-        [&](const std::string& name) {
-          now.finished += 1;
-          now.row = name;
-        },
+        benchmark, stop_, options_.row_timeout, [&] { now.finished += 1; },
         [&] { progress_.draw(step(now)); });
     const Seconds taken = Clock::now() - now.launched;
     if (context_.is_null() && result.context.is_object()) context_ = result.context;
@@ -203,6 +199,9 @@ class Session {
       estimate_.add(benchmark, taken);
     } else {
       fail(result.failure, result.errors);
+      progress_.line(fmt::format("  to see it alone: {} --size={} --benchmark_filter='{}'",
+                                 benchmark.program.string(), benchmark.size,
+                                 parse_name(result.row).text()));
       if (result.hung) drop(benchmark);
     }
     return true;
@@ -220,7 +219,6 @@ class Session {
     const Benchmark& benchmark;
     Clock::time_point launched = Clock::now();
     std::size_t finished = 0;  // rows
-    std::string row{};         // the last of them
   };
 
   // Where the run is, and how long the rest will take.
@@ -232,6 +230,9 @@ class Session {
     if (estimate.empty() && share > 0) {
       estimate.add(now.benchmark, (Clock::now() - now.launched) / share);
     }
+    const std::string what = now.finished < now.benchmark.rows.size()
+                                 ? parse_name(now.benchmark.rows[now.finished]).text()
+                                 : now.benchmark.name();
     double left = estimate.seconds(now.benchmark) * (1 - share);
     for (const Benchmark& later : rest_) left += estimate.seconds(later);
     double round = 0;
@@ -242,8 +243,7 @@ class Session {
       share_ = std::max(share_, elapsed.count() / (elapsed.count() + left));
     }
     return {.share = share_,
-            .what = fmt::format("round {} of {}: {}", round_ + 1, plan_.rounds,
-                                now.row.empty() ? now.benchmark.name() : now.row),
+            .what = fmt::format("round {} of {}: {}", round_ + 1, plan_.rounds, what),
             .left = estimate.empty() ? std::chrono::seconds(-1) : whole(Seconds(left))};
   }
 

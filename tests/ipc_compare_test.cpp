@@ -184,6 +184,7 @@ TEST_F(IpcCompare, run_goes_on_after_a_crash_and_keeps_what_was_finished) {
   EXPECT_EQ(outcome.code, 4);
   EXPECT_THAT(outcome.errors, HasSubstr("good was killed by SIGSEGV while measuring good/k:2"));
   EXPECT_THAT(outcome.errors, HasSubstr("| last words"));
+  EXPECT_THAT(outcome.errors, HasSubstr("good --size=smoke --benchmark_filter='good/k:2'"));
   EXPECT_THAT(measured(), ElementsAre("good/k:1", "other/k:1"));
   EXPECT_THAT(run_file()["context"]["ipc_compare"]["failures"].dump(), HasSubstr("SIGSEGV"));
 }
