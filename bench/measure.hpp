@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
 #include "bench/samples.hpp"
 #include "bench/settings.hpp"
@@ -34,23 +35,23 @@ struct Batching {
   double sample_ns = 5000;
 };
 
-// Runs the operation until caches, branch predictors and pages know it; returns what one takes, ns.
+// Runs the operation until caches, branch predictors and pages know it; returns what one takes at
+// best, ns: what is too long makes a batch too short, and the clock would show in every sample.
 // Bounded by time and not by count: an operation may be a nanosecond or a time slice. What took
 // long is done once more before it is believed: the kernel may have run somebody else meanwhile.
 template <class Operation>
 double warm_up(const Settings& settings, Operation& operation) {
   const double enough_ns = settings.seconds_per_row * 1e9 / 8;
-  const auto time = [&operation](std::int64_t count) {
+  double best_ns = std::numeric_limits<double>::infinity();
+  const auto is_enough = [&](std::int64_t count) {
     const auto start = Clock::now();
     for (std::int64_t i = 0; i < count; ++i) operation();
-    return ns_between(start, Clock::now());
+    const double took_ns = ns_between(start, Clock::now());
+    best_ns = std::min(best_ns, std::max(took_ns, 1.0) / static_cast<double>(count));
+    return took_ns >= enough_ns;
   };
-  for (std::int64_t count = 1;; count *= 2) {
-    const double took_ns = time(count);
-    if (took_ns < enough_ns) continue;
-    const double again_ns = time(count);
-    if (again_ns >= enough_ns) return std::min(took_ns, again_ns) / static_cast<double>(count);
-  }
+  for (std::int64_t count = 1; !is_enough(count) || !is_enough(count);) count *= 2;
+  return best_ns;
 }
 
 // Times `operation` for the row's time, by this thread's clock.
