@@ -179,7 +179,9 @@ TYPED_TEST(PoolLife, OptionsAreChecked) {
   EXPECT_GE(pools::worker_count({}), 1U);
 }
 
-TEST(ThreadPool, ATaskMayWaitForATask) {
+class ThreadPoolLife : public pool_test::Guarded {};
+
+TEST_F(ThreadPoolLife, ATaskMayWaitForATask) {
   pools::ThreadPool<pools::StdMutex> pool({.workers = 1});
   const auto outer = [&pool] {
     auto inner = pool.submit(twice, 4);

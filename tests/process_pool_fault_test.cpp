@@ -301,9 +301,11 @@ TYPED_TEST(ProcessPoolFaults, PoolsLeaveNothingBehind) {
   EXPECT_EQ(errno, ECHILD);
 }
 
+class ProcessPool : public pool_test::Guarded {};
+
 using AnyProcessPool = pools::ProcessPool<ipc::UnixStream>;
 
-TEST(ProcessPool, IsMadeBeforeThreads) {
+TEST_F(ProcessPool, IsMadeBeforeThreads) {
   std::atomic<bool> done{false};
   std::thread other([&] { pool_test::await([&] { return done.load(); }); });
   EXPECT_THROW(AnyProcessPool({.workers = 1}), std::logic_error);
@@ -317,13 +319,13 @@ TEST(ProcessPool, IsMadeBeforeThreads) {
   EXPECT_GT(after.submit(whoami).get(), 0);
 }
 
-TEST(ProcessPool, RefusesPiecesThatItsChannelDoesNotCarry) {
+TEST_F(ProcessPool, RefusesPiecesThatItsChannelDoesNotCarry) {
   EXPECT_THROW(AnyProcessPool({.workers = 1, .message_bytes = 1}), std::invalid_argument);
   EXPECT_THROW(AnyProcessPool({.workers = 1, .message_bytes = std::size_t{2} << 30}),
                std::invalid_argument);
 }
 
-TEST(ProcessPool, CutsWhatIsLonger) {
+TEST_F(ProcessPool, CutsWhatIsLonger) {
   AnyProcessPool pool({.workers = 1, .message_bytes = 64});
   const std::string text(10'000, 'x');
   EXPECT_EQ(pool.submit([](std::string all) { return all; }, text).get(), text);
