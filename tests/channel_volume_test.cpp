@@ -1,0 +1,146 @@
+// Channels under load: many ends, many messages, every one counted and checked.
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "ipc/mapping.hpp"
+#include "tests/channel_cases.hpp"
+#include "tests/channel_peers.hpp"
+#include "tests/messages.hpp"
+
+namespace {
+
+using ipc::Arity;
+using ipc::Deadline;
+using ipc::Outcome;
+using tests::expect_closed;
+using tests::require;
+
+template <class Case>
+class ChannelVolumeTest : public testing::Test {};
+TYPED_TEST_SUITE(ChannelVolumeTest, tests::ChannelCases);
+
+// A message of a fan-in: who sent it, and which one it is.
+struct Tagged {
+  std::uint64_t sender;
+  std::uint64_t number;
+  std::uint64_t check;
+};
+
+TYPED_TEST(ChannelVolumeTest, ManySendersAndManyReceiversLoseNothingAndKeepEachSendersOrder) {
+  constexpr std::uint64_t senders = TypeParam::Channel::traits.senders == Arity::many ? 4 : 1;
+  constexpr std::uint64_t receivers = TypeParam::Channel::traits.receivers == Arity::many ? 3 : 1;
+  constexpr std::uint64_t messages = 3000;
+  using Peer = typename TypeParam::Peer;
+  // Counts what arrived, of every sender and number, over all receivers.
+  const ipc::Mapping seen = ipc::Mapping::create(senders * messages);
+  auto* const count = reinterpret_cast<std::atomic<std::uint8_t>*>(seen.data());
+
+  auto ends = TypeParam::Channel::open({.message_bytes = sizeof(Tagged)});
+  const auto clone = [](const auto& end) {
+    using End = std::remove_cvref_t<decltype(end)>;
+    if constexpr (ipc::Cloneable<End>) {
+      return std::make_shared<std::unique_ptr<End>>(std::make_unique<End>(end.clone()));
+    } else {
+      return std::make_shared<std::unique_ptr<End>>();
+    }
+  };
+  const auto own = [](auto end) {
+    using End = decltype(end);
+    return std::make_shared<std::unique_ptr<End>>(std::make_unique<End>(std::move(end)));
+  };
+  std::vector<decltype(own(std::move(ends.first)))> sender_ends;
+  std::vector<decltype(own(std::move(ends.second)))> receiver_ends;
+  for (std::uint64_t i = 1; i < senders; ++i) sender_ends.push_back(clone(ends.first));
+  for (std::uint64_t i = 1; i < receivers; ++i) receiver_ends.push_back(clone(ends.second));
+  sender_ends.push_back(own(std::move(ends.first)));
+  receiver_ends.push_back(own(std::move(ends.second)));
+
+  // A process inherits every end and keeps one.
+  const auto keep = [sender_ends, receiver_ends](const void* mine) {
+    if constexpr (Peer::is_process) {
+      for (const auto& end : sender_ends)
+        if (end.get() != mine) end->reset();
+      for (const auto& end : receiver_ends)
+        if (end.get() != mine) end->reset();
+    }
+  };
+  std::vector<Peer> peers;
+  for (std::uint64_t i = 0; i < senders; ++i) {
+    peers.emplace_back([keep, i, end = sender_ends[i]] {
+      keep(end.get());
+      for (std::uint64_t number = 0; number < messages; ++number) {
+        const Tagged tagged{i, number, tests::mix(i * messages + number)};
+        require(
+            (*end)->send(std::as_bytes(std::span(&tagged, 1)), Deadline::never()) == Outcome::done,
+            "a message was not sent");
+      }
+      end->reset();
+    });
+  }
+  for (std::uint64_t i = 0; i < receivers; ++i) {
+    peers.emplace_back([keep, count, end = receiver_ends[i]] {
+      keep(end.get());
+      std::map<std::uint64_t, std::uint64_t> next;  // by sender: the least number still possible
+      Tagged tagged{};
+      while ((*end)
+                 ->receive(std::as_writable_bytes(std::span(&tagged, 1)), Deadline::never())
+                 .outcome == Outcome::done) {
+        require(tagged.sender < senders && tagged.number < messages &&
+                    tagged.check == tests::mix(tagged.sender * messages + tagged.number),
+                "a message is torn");
+        require(tagged.number >= next[tagged.sender], "messages of one sender changed places");
+        next[tagged.sender] = tagged.number + 1;
+        count[tagged.sender * messages + tagged.number].fetch_add(1);
+      }
+      end->reset();
+    });
+  }
+  if constexpr (Peer::is_process) keep(nullptr);
+  for (auto& peer : peers) EXPECT_EQ(peer.join(), "");
+  EXPECT_EQ(std::count(count, count + senders * messages, 1), senders * messages);
+}
+
+TYPED_TEST(ChannelVolumeTest, AVolumeOfMessagesArrivesWhole) {
+  // Checked by number and content. Mechanisms that make system calls for every message get a
+  // tenth, and so do builds that are not optimised.
+  constexpr bool calls = TypeParam::Channel::traits.wait == "kernel";
+#ifdef NDEBUG
+  constexpr std::uint64_t messages = calls ? 1'000'000 : 10'000'000;
+#else
+  constexpr std::uint64_t messages = calls ? 50'000 : 500'000;
+#endif
+  using Message = std::array<std::uint64_t, 4>;
+  const auto make = [](std::uint64_t number) {
+    const std::uint64_t word = tests::mix(number);
+    return Message{number, word, ~word, word + number};
+  };
+  auto [peer, sender] =
+      tests::connect_to_receiver<typename TypeParam::Channel, typename TypeParam::Peer>(
+          {.message_bytes = sizeof(Message)}, [=](auto& receiver) {
+            Message got{};
+            for (std::uint64_t i = 0; i < messages; ++i) {
+              const auto received =
+                  receiver.receive(std::as_writable_bytes(std::span(got)), Deadline::never());
+              require(received == ipc::Received{Outcome::done, sizeof got}, "a message is missing");
+              require(got == make(i), "message " + std::to_string(i) + " is not what was sent");
+            }
+            expect_closed(receiver);
+          });
+  for (std::uint64_t i = 0; i < messages; ++i) {
+    const Message next = make(i);
+    ASSERT_EQ(sender->send(std::as_bytes(std::span(next)), Deadline::never()), Outcome::done);
+  }
+  sender.reset();
+  EXPECT_EQ(peer.join(), "");
+}
+
+}  // namespace
