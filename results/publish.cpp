@@ -62,6 +62,9 @@ std::vector<std::string> cautions(const Run& run) {
   if (run.text("/size") == "smoke") {
     all.push_back("The smoke size only shows that everything runs: too short for figures.");
   }
+  if (const std::string filter = run.text("/filter"); !filter.empty()) {
+    all.push_back(fmt::format("Only rows whose names match {} were measured.", filter));
+  }
   if (run.text("/build/commit").ends_with("-dirty")) {
     all.push_back("The tree had changes that were not committed.");
   }

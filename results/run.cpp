@@ -13,6 +13,7 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "results/launch.hpp"
 #include "results/machine.hpp"
@@ -140,9 +141,13 @@ class Session {
 
   void measure() {
     std::size_t rows = 0;
-    for (const Benchmark& benchmark : benchmarks_) rows += benchmark.rows.size();
-    progress_.line(fmt::format("{} rows in {} binaries, {} size, {} round{}, seed {}", rows,
-                               benchmarks_.size(), options_.size, plan_.rounds,
+    std::vector<std::string> names;
+    for (const Benchmark& benchmark : benchmarks_) {
+      rows += benchmark.rows.size();
+      names.push_back(benchmark.name());
+    }
+    progress_.line(fmt::format("{} rows of {}, {} size, {} round{}, seed {}", rows,
+                               fmt::join(names, ", "), options_.size, plan_.rounds,
                                plan_.rounds == 1 ? "" : "s", options_.seed));
     std::mt19937_64 random(options_.seed);
     start_ = Clock::now();
