@@ -61,6 +61,12 @@ class Backoff {
   std::chrono::microseconds step_{20};
 };
 
+// A message of no bytes, at an address that is not null: the calls may not be given one.
+inline Bytes end_mark() {
+  static constexpr std::byte nowhere{};
+  return {&nowhere, 0};
+}
+
 struct QueueFlags {
   std::atomic<bool> senders_gone{false};
   std::atomic<bool> receivers_gone{false};
@@ -124,7 +130,7 @@ class QueueSender : public QueueEnd<Queue> {
   ~QueueSender() {
     if (!lifeline_.attached() || !lifeline_.leave()) return;
     flags().senders_gone.store(true, std::memory_order_release);  // partner: QueueReceiver::receive
-    this->queue_.try_send({});
+    this->queue_.try_send(end_mark());
   }
 
   void pack(Parcel& parcel) && {
@@ -210,7 +216,7 @@ class QueueReceiver : public QueueEnd<Queue> {
 
   Received got(std::size_t size) {
     if (size > 0) return {Outcome::done, size};
-    this->queue_.try_send({});  // the end mark, for the next receiver
+    this->queue_.try_send(end_mark());  // for the next receiver
     return {Outcome::closed};
   }
 
