@@ -53,7 +53,8 @@ struct Capacity {
 struct Options {
   std::size_t message_bytes = 4096;  // the longest message that will be sent
   // Every mechanism gets this room as far as it can; Sender::capacity() says what it got.
-  Capacity capacity{.bytes = std::size_t{256} << 10, .messages = 1024};
+  // The messages count where a mechanism has places for them; 128 keep a ring inside the L1 cache.
+  Capacity capacity{.bytes = std::size_t{256} << 10, .messages = 128};
   // The ends will be packed into a Parcel for a process that does not inherit them.
   // Mechanisms that know nothing but names then keep theirs until it is unpacked.
   bool handed_over = false;
