@@ -3,8 +3,11 @@
 //      main  == there ==>  peer
 //            <== back ===
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "bench/axes.hpp"
+#include "bench/floors.hpp"
 #include "bench/main.hpp"
 #include "bench/peer.hpp"
 #include "ipc/channels.hpp"
@@ -65,6 +68,24 @@ Measured round_trip(const Suite& suite, const Point& point) {
   return measured;
 }
 
+// How many times its limits the row takes, by limits that are measured right beside it.
+template <ipc::Channel C>
+Measured beside_its_floors(const Suite& suite, const Point& point) {
+  Measured measured = round_trip<C>(suite, point);
+  const auto divide_by = [&](std::string_view counter, const Measured& floor) {
+    measured.counters[std::string(counter)] =
+        measured.samples.percentile(0.5) / floor.samples.percentile(0.5);
+  };
+  if (point.cpus == Cpus::cross) {
+    divide_by("times_cache_line", cache_line(suite, point.peer, point.cpus));
+  }
+  for (const BareLoop& loop : bare_loops()) {
+    if (loop.channel != C::name || point.bytes != loop_bytes) continue;
+    divide_by("times_bare_loop", loop.take(suite, point.peer, point.cpus));
+  }
+  return measured;
+}
+
 void add_rows(Suite& suite) {
   ipc::AllChannels::for_each([&]<class C>() {
     for_each_point(C::traits, suite.placement().two_cpus(), [&](const Point& point) {
@@ -73,7 +94,7 @@ void add_rows(Suite& suite) {
                     .with("peer", to_text(point.peer))
                     .with("cpus", to_text(point.cpus))
                     .with("bytes", point.bytes),
-                [&suite, point] { return round_trip<C>(suite, point); });
+                [&suite, point] { return beside_its_floors<C>(suite, point); });
     });
   });
 }

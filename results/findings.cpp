@@ -100,12 +100,8 @@ class Reader {
       says +=
           fmt::format(", and {} (`{}`) with one that keeps its CPU busy",
                       with_unit(spinner->value, Unit::nanoseconds), spinner->name.value("channel"));
-      const auto line = best("floor", {{"what", "cache_line"}, {"cpus", "cross"}}, time, true,
-                             [](const Name& name) { return name.value("peer") != "thread"; });
-      if (line) {
-        says += fmt::format(": {} × the {} of a bare cache line",
-                            ratio_text(spinner->value / line->value),
-                            with_unit(line->value, Unit::nanoseconds));
+      if (const auto times = value(spinner->name, "times_cache_line")) {
+        says += fmt::format(": {} × a bare cache line each way", ratio_text(*times));
       }
     }
     return says + ".";
