@@ -8,8 +8,7 @@
 //   flag before each wait then drains what is left and sees the end. A receiver that gets the mark
 //   passes it on to the next one.
 // - The last receiver raises `receivers_gone`, then empties the queue, which frees every sender
-// that
-//   waits for room.
+//   that waits for room.
 // A peer that was killed raises no flag; the lifeline knows, and a wait with a deadline asks it.
 #pragma once
 
@@ -21,6 +20,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -111,6 +111,16 @@ class QueueEnd {
     }
   }
 
+  // What an end that goes does for those that stay.
+  template <class F>
+  static void say_goodbye(F&& f) {
+    try {
+      f();
+    } catch (const std::system_error&) {
+      // The queue was lost with a peer that was killed; whoever tries it next is told so.
+    }
+  }
+
   Queue queue_;
   Lifeline lifeline_;
   std::shared_ptr<const Mapping> flags_;  // holds QueueFlags; the ends of a process use one
@@ -130,7 +140,7 @@ class QueueSender : public QueueEnd<Queue> {
   ~QueueSender() {
     if (!lifeline_.attached() || !lifeline_.leave()) return;
     flags().senders_gone.store(true, std::memory_order_release);  // partner: QueueReceiver::receive
-    this->queue_.try_send(end_mark());
+    this->say_goodbye([&] { this->queue_.try_send(end_mark()); });
   }
 
   void pack(Parcel& parcel) && {
@@ -176,8 +186,10 @@ class QueueReceiver : public QueueEnd<Queue> {
   ~QueueReceiver() {
     if (!lifeline_.attached() || !lifeline_.leave()) return;
     flags().receivers_gone.store(true, std::memory_order_release);  // partner: QueueSender::send
-    while (this->queue_.try_receive(held_.room())) {
-    }
+    this->say_goodbye([&] {
+      while (this->queue_.try_receive(held_.room())) {
+      }
+    });
   }
 
   [[nodiscard]] QueueReceiver clone() const { return QueueReceiver(QueueEnd<Queue>::clone()); }
