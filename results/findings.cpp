@@ -12,6 +12,7 @@ namespace results {
 namespace {
 
 constexpr std::string_view time = "real_time_ns";
+constexpr std::string_view round_trip_time = "latency_ns_p50";
 
 struct Best {
   Name name;
@@ -86,10 +87,10 @@ class Reader {
 
   [[nodiscard]] std::string cheapest_round_trip() const {
     const Keys keys = {{"cpus", "cross"}, {"peer", "process"}, {"bytes", "64"}};
-    const auto spinner = best("round_trip", keys, time, true, [&](const Name& name) {
+    const auto spinner = best("round_trip", keys, round_trip_time, true, [&](const Name& name) {
       return catalog_.spins(name.value("channel"));
     });
-    const auto sleeper = best("round_trip", keys, time, true, [&](const Name& name) {
+    const auto sleeper = best("round_trip", keys, round_trip_time, true, [&](const Name& name) {
       return !catalog_.spins(name.value("channel"));
     });
     if (!sleeper) return {};
@@ -114,7 +115,8 @@ class Reader {
     std::vector<double> ratios;
     for (const Name& name : measurements_.names("round_trip", keys)) {
       if (name.value(key) != above || !accept(name)) continue;
-      const auto a = value(name, time), b = value(name.with(key, below), time);
+      const auto a = value(name, round_trip_time),
+                 b = value(name.with(key, below), round_trip_time);
       if (a && b && *b > 0) ratios.push_back(*a / *b);
     }
     std::sort(ratios.begin(), ratios.end());

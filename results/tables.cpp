@@ -40,7 +40,7 @@ TableSpec round_trip(std::string_view id, std::string_view title, std::string_vi
           .scenario = "round_trip",
           .where = {{"cpus", cpus}},
           .rows = {"channel"},
-          .columns = {{.heading = "", .figure = time, .spread = "bytes"},
+          .columns = {{.heading = "", .figure = p50, .spread = "bytes"},
                       {.heading = "× cache line",
                        .figure = times_cache_line,
                        .where = {{"bytes", small}}},
@@ -65,7 +65,7 @@ TableSpec one_way(std::string_view id, std::string_view title, std::string_view 
 
 // A column for one place of the two sides, at the small size.
 Column place(std::string_view heading, std::string_view cpus, std::string_view peer) {
-  return {.heading = heading, .figure = time, .where = {{"cpus", cpus}, {"peer", peer}}};
+  return {.heading = heading, .figure = p50, .where = {{"cpus", cpus}, {"peer", peer}}};
 }
 
 Column over_bare_loop(std::string_view heading, std::string_view cpus) {
@@ -97,8 +97,8 @@ std::vector<TableSpec> declare() {
                    {.heading = "CPU per update", .figure = cpu, .where = {{"workers", "2"}}}}},
       round_trip("round_trip_cross", "A message there and back, on two CPUs",
                  "How long until the answer is here, when the two sides run on a CPU each?",
-                 "Time from sending a message to having its answer, which is as long.", "cross",
-                 false),
+                 "Median time from sending a message to having its answer, which is as long.",
+                 "cross", false),
       {.id = "in_a_cache_line",
        .title = "A message that fits a cache line",
        .question = "How near does a mechanism that spins come to the limit, a cache line each way?",
@@ -114,8 +114,9 @@ std::vector<TableSpec> declare() {
       {.id = "placement",
        .title = "Where the two sides run",
        .question = "How much of it is the mechanism, and how much is waking the other side?",
-       .timed = "Round trip of 64 B: on two CPUs, on the same CPU, and wherever the kernel puts "
-                "the two.",
+       .timed =
+           "Median round trip of 64 B: on two CPUs, on the same CPU, and wherever the kernel puts "
+           "the two.",
        .scenario = "round_trip",
        .where = {{"bytes", small}},
        .rows = {"channel"},
@@ -127,12 +128,12 @@ std::vector<TableSpec> declare() {
                    place("any: threads", "any", "thread")}},
       round_trip("round_trip_same", "A message there and back, on the same CPU",
                  "The same when both sides share a CPU, so that each answer is a context switch.",
-                 "Time from sending a message to having its answer, which is as long.", "same",
-                 true),
+                 "Median time from sending a message to having its answer, which is as long.",
+                 "same", true),
       round_trip("round_trip_any", "A message there and back, wherever the kernel puts the two",
                  "The same without pinning, which is what most programs do.",
-                 "Time from sending a message to having its answer, which is as long.", "any",
-                 true),
+                 "Median time from sending a message to having its answer, which is as long.",
+                 "any", true),
       {.id = "tail",
        .title = "The slow ones",
        .question = "How long do the slowest round trips take?",
