@@ -6,6 +6,7 @@
 
 #include <array>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 #include "ipc/fd.hpp"
@@ -75,7 +76,7 @@ class Lifeline {
 
 // Move assignment for an end whose destructor has something to say: the old one is destroyed first.
 template <class End>
-End& replace(End& old, End&& next) noexcept {
+End& replace(End& old, std::type_identity_t<End>&& next) noexcept {
   if (&old != &next) {
     std::destroy_at(&old);
     std::construct_at(&old, std::move(next));
