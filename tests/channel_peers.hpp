@@ -60,8 +60,11 @@ class ProcessPeer {
     const auto status = process_.join();
     return status->success() ? "" : "the peer " + status->text();
   }
-  void kill() { process_.kill(SIGKILL); }
-  void stop() { process_.kill(SIGSTOP); }
+  // Returns when it is dead.
+  void kill() {
+    process_.kill(SIGKILL);
+    process_.join();
+  }
 
  private:
   ipc::Process process_;
