@@ -7,12 +7,12 @@
 
 namespace pools {
 
-template <const std::string_view&... Parts>
+template <const std::string_view&... parts>
 struct JoinedName {
   static constexpr auto characters = [] {
-    std::array<char, (Parts.size() + ...)> all{};
+    std::array<char, (parts.size() + ...)> all{};
     auto* to = all.begin();
-    ((to = std::copy(Parts.begin(), Parts.end(), to)), ...);
+    ((to = std::copy(parts.begin(), parts.end(), to)), ...);
     return all;
   }();
   static constexpr std::string_view value{characters.data(), characters.size()};

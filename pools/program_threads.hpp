@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-extern "C" [[gnu::weak]] void __tsan_init();  // in programs built with ThreadSanitizer
+extern "C" [[gnu::weak]] void __tsan_init();  // NOLINT: the name is the runtime\'s  // in programs built with ThreadSanitizer
 
 namespace pools {
 
