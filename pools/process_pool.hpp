@@ -14,10 +14,10 @@
 #include <utility>
 
 #include "ipc/channel.hpp"
+#include "ipc/joined_name.hpp"
 #include "pools/call.hpp"
 #include "pools/dispatcher.hpp"
 #include "pools/map.hpp"
-#include "pools/name.hpp"
 #include "pools/options.hpp"
 #include "pools/program_threads.hpp"
 
@@ -34,7 +34,7 @@ requires(C::traits.crosses_processes) class ProcessPool {
   static constexpr std::string_view prefix = "process_";
 
  public:
-  static constexpr std::string_view name = JoinedName<prefix, C::name>::value;
+  static constexpr std::string_view name = ipc::JoinedName<prefix, C::name>::value;
 
   // Requires that the process has one thread, or Options::fork_with_threads: workers are forked
   // from a copy of the process as it is now. Throws std::logic_error otherwise,

@@ -11,7 +11,8 @@
 #include <string>
 #include <vector>
 
-extern "C" [[gnu::weak]] void __tsan_init();  // NOLINT: the name is the runtime\'s  // in programs built with ThreadSanitizer
+// In programs that are built with ThreadSanitizer.
+extern "C" [[gnu::weak]] void __tsan_init();  // NOLINT: a reserved name, and the right one
 
 namespace pools {
 

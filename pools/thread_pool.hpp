@@ -14,12 +14,12 @@
 #include <variant>
 #include <vector>
 
+#include "ipc/joined_name.hpp"
 #include "pools/call.hpp"
 #include "pools/errors.hpp"
 #include "pools/future.hpp"
 #include "pools/locks.hpp"
 #include "pools/map.hpp"
-#include "pools/name.hpp"
 #include "pools/options.hpp"
 #include "pools/thread_queue.hpp"
 
@@ -77,7 +77,7 @@ class ThreadPool {
   static constexpr std::string_view prefix = "thread_";
 
  public:
-  static constexpr std::string_view name = JoinedName<prefix, L::name>::value;
+  static constexpr std::string_view name = ipc::JoinedName<prefix, L::name>::value;
 
   // Throws std::invalid_argument for options that cannot be, std::system_error when there is no
   // thread to be had.

@@ -22,6 +22,7 @@
 #include <string>
 
 #include "ipc/channel.hpp"
+#include "ipc/joined_name.hpp"
 #include "ipc/lifeline.hpp"
 #include "ipc/mapping.hpp"
 #include "ipc/message_size.hpp"
@@ -287,24 +288,14 @@ class SpscReceiver {
   SpscLayout::Consumed published_;
 };
 
-// "spsc_ring<spin>": one name for each way to wait.
 template <WaitStrategy W>
-struct SpscRingName {
-  static constexpr auto text = [] {
-    constexpr std::string_view head = "spsc_ring<";
-    std::array<char, head.size() + W::name.size() + 1> result{};
-    auto* end = std::copy(head.begin(), head.end(), result.begin());
-    end = std::copy(W::name.begin(), W::name.end(), end);
-    *end = '>';
-    return result;
-  }();
-};
+class SpscRing {
+  static constexpr std::string_view head = "spsc_ring<";
+  static constexpr std::string_view tail = ">";
 
-template <WaitStrategy W>
-struct SpscRing {
+ public:
   using Wait = W;
-  static constexpr std::string_view name{SpscRingName<W>::text.data(),
-                                         SpscRingName<W>::text.size()};
+  static constexpr std::string_view name = JoinedName<head, W::name, tail>::value;
   static constexpr Traits traits{
       .message_bytes_max = std::size_t{1} << 30,
       .spins = W::spins,

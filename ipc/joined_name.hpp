@@ -5,7 +5,7 @@
 #include <array>
 #include <string_view>
 
-namespace pools {
+namespace ipc {
 
 template <const std::string_view&... parts>
 struct JoinedName {
@@ -18,4 +18,4 @@ struct JoinedName {
   static constexpr std::string_view value{characters.data(), characters.size()};
 };
 
-}  // namespace pools
+}  // namespace ipc
