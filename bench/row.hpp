@@ -56,7 +56,9 @@ inline void add_usage(Counters& counters, const Usage& an_operation, double mess
 // What the rows of one binary have in common. Outlives them.
 class Suite {
  public:
-  Suite(Settings settings, Progress& progress) : settings_(settings), progress_(progress) {}
+  // Skips all rows up to the one called `after`, and that one; none when `after` is empty.
+  Suite(Settings settings, Progress& progress, std::string after = "")
+      : settings_(settings), progress_(progress), after_(std::move(after)) {}
 
   [[nodiscard]] const Settings& settings() const { return settings_; }
   [[nodiscard]] const Placement& placement() const { return placement_; }
@@ -64,8 +66,16 @@ class Suite {
     return settings_.size == Size::smoke ? Check::everything : Check::ends;
   }
 
+  // Still does: the row after which to begin was not added yet.
+  [[nodiscard]] bool skips() const { return !after_.empty(); }
+
   // Registers a row. `take` measures it once; what it throws becomes the row's error.
   void add(const RowName& name, std::function<Measured()> take) {
+    if (skips()) {
+      // Google Benchmark lists a row with its kind of time at the end.
+      if (after_ == name.text() || after_ == name.text() + "/manual_time") after_.clear();
+      return;
+    }
     const auto row = [this, name, take = std::move(take), iterations = std::int64_t{0}](
                          benchmark::State& state) mutable { run(state, name, take, iterations); };
     benchmark::RegisterBenchmark(name.text().c_str(), row)
@@ -104,6 +114,7 @@ class Suite {
 
   Settings settings_;
   Progress& progress_;
+  std::string after_;
   Placement placement_;
 };
 

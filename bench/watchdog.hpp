@@ -53,10 +53,11 @@ class Progress {
   [[nodiscard]] std::uint64_t failures() const {
     return page_.as<Page>().failures.load(std::memory_order_relaxed);
   }
-  // Where it was. Requires that the child has ended: that is what makes its text visible here.
+  // The row it was in; none between two. Requires that the child has ended: that is what makes its
+  // text visible here.
+  [[nodiscard]] std::string row() const { return page_.as<Page>().row; }
   [[nodiscard]] std::string where() const {
-    const char* row = page_.as<Page>().row;
-    return row[0] == '\0' ? "between two rows" : "in row " + std::string(row);
+    return row().empty() ? "between two rows" : "in row " + row();
   }
 
  private:
@@ -101,7 +102,8 @@ class EndSignals {
 
 // Runs `work` in a child with a process group of its own and returns its exit code: what `work`
 // returned, or exit_code::failed when it crashed or made no progress for `patience`, or
-// exit_code::interrupted. Says why on stderr. When it returns, the whole group is gone.
+// exit_code::interrupted. Says why on stderr, and for programs "broken row: NAME" on a line of its
+// own: the rows after that one are still to be measured. When it returns, the whole group is gone.
 // Requires a process with one thread.
 inline int watch(const Progress& progress, std::chrono::seconds patience,
                  const std::function<int()>& work) {
@@ -115,6 +117,11 @@ inline int watch(const Progress& progress, std::chrono::seconds patience,
   const pid_t group = child.pid();      // keeps its meaning for as long as the child is not joined
 
   const auto say = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); };
+  const auto broke = [&](const std::string& how) {
+    say(how);
+    if (!progress.row().empty()) say("broken row: " + progress.row());
+    return exit_code::failed;
+  };
   const auto end_group = [&] {
     ::kill(-group, SIGKILL);
     return child.join().value();
@@ -134,17 +141,15 @@ inline int watch(const Progress& progress, std::chrono::seconds patience,
     if (fds[0].revents != 0) {
       const ipc::ExitStatus status = end_group();  // what it may have left behind ends with it
       if (status.signal == 0 && status.code != 1) return status.code;
-      say("crashed " + progress.where() + ": the process " + status.text());
-      return exit_code::failed;
+      return broke("crashed " + progress.where() + ": the process " + status.text());
     }
     if (progress.steps() != steps) {
       steps = progress.steps();
       give_up = ipc::Deadline::in(patience);
     } else if (give_up.expired()) {
       end_group();
-      say("hung " + progress.where() + ": no progress for " + std::to_string(patience.count()) +
-          " seconds, so it was killed");
-      return exit_code::failed;
+      return broke("hung " + progress.where() + ": no progress for " +
+                   std::to_string(patience.count()) + " seconds, so it was killed");
     }
   }
 }

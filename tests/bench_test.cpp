@@ -34,6 +34,13 @@ using ::testing::Not;
 using ::testing::SizeIs;
 using Json = nlohmann::json;
 
+std::vector<std::string> lines(const std::string& text) {
+  std::istringstream stream(text);
+  std::vector<std::string> all;
+  for (std::string line; std::getline(stream, line);) all.push_back(line);
+  return all;
+}
+
 // ---- samples ----
 
 bench::Samples one_to(int last) {
@@ -237,7 +244,8 @@ TEST(Watchdog, kills_what_hangs_and_names_the_row) {
     return 0;
   });
   EXPECT_EQ(watched.code, bench::exit_code::failed);
-  EXPECT_THAT(watched.said, AllOf(HasSubstr("hung"), HasSubstr("round_trip/channel:broken")));
+  EXPECT_THAT(watched.said, HasSubstr("hung"));
+  EXPECT_THAT(lines(watched.said), Contains("broken row: round_trip/channel:broken"));
 }
 
 TEST(Watchdog, lets_slow_work_go_on_while_it_makes_progress) {
@@ -259,7 +267,18 @@ TEST(Watchdog, names_the_signal_and_the_row_of_a_crash) {
     return 0;
   });
   EXPECT_EQ(watched.code, bench::exit_code::failed);
-  EXPECT_THAT(watched.said, AllOf(HasSubstr("SIGKILL"), HasSubstr("one_way/channel:broken")));
+  EXPECT_THAT(watched.said, HasSubstr("SIGKILL"));
+  EXPECT_THAT(lines(watched.said), Contains("broken row: one_way/channel:broken"));
+}
+
+TEST(Watchdog, blames_no_row_for_a_crash_between_two) {
+  const Watched watched = watch([](bench::Progress& progress) {
+    progress.begin("one_way/channel:sound");
+    progress.end(false);
+    return ::raise(SIGKILL);
+  });
+  EXPECT_EQ(watched.code, bench::exit_code::failed);
+  EXPECT_THAT(watched.said, Not(HasSubstr("broken row")));
 }
 
 TEST(Watchdog, leaves_nobody_behind) {
@@ -311,13 +330,6 @@ Ended run(const std::string& command, const std::string& before = "") {
   return ended;
 }
 
-std::vector<std::string> lines(const std::string& text) {
-  std::istringstream stream(text);
-  std::vector<std::string> all;
-  for (std::string line; std::getline(stream, line);) all.push_back(line);
-  return all;
-}
-
 Json catalog() {
   return Json::parse(run("catalog --json").output);
 }
@@ -342,8 +354,9 @@ TEST(Binary, refuses_a_filter_that_matches_nothing) {
 }
 
 TEST(Binary, refuses_flags_and_values_that_it_does_not_know) {
-  for (const std::string flag : {"--no_such_flag", "--size=enormous", "--benchmark_min_time=soon",
-                                 "--benchmark_format=poem"}) {
+  for (const std::string flag :
+       {"--no_such_flag", "--size=enormous", "--benchmark_min_time=soon",
+        "--benchmark_min_time=inf", "--benchmark_min_time=1e9", "--benchmark_format=poem"}) {
     EXPECT_EQ(run("floor " + flag + " 2>/dev/null").code, 2) << flag;
   }
   EXPECT_EQ(run("catalog --xml 2>/dev/null").code, 2);
@@ -351,6 +364,35 @@ TEST(Binary, refuses_flags_and_values_that_it_does_not_know) {
 
 TEST(Binary, says_when_its_output_cannot_be_written) {
   EXPECT_EQ(run("floor --benchmark_out=/proc/no/such/folder 2>/dev/null").code, 5);
+}
+
+TEST(Binary, begins_after_the_row_that_it_is_told) {
+  const auto names = lines(run("floor --benchmark_list_tests 2>/dev/null").output);
+  const auto found = std::find(names.begin(), names.end(), "floor/what:system_call/manual_time");
+  ASSERT_NE(found, names.end());
+  const std::vector<std::string> later(found + 1, names.end());
+  EXPECT_THAT(later, Not(IsEmpty()));
+  for (const std::string ending : {"", "/manual_time"}) {  // as a broken row is told, and as listed
+    const Ended ended = run("floor --benchmark_list_tests --after=floor/what:system_call" + ending +
+                            " 2>/dev/null");
+    EXPECT_EQ(ended.code, 0);
+    EXPECT_EQ(lines(ended.output), later);
+  }
+}
+
+TEST(Binary, refuses_to_begin_after_a_row_that_it_does_not_have) {
+  for (const std::string row : {"floor/what:nothing", "floor/what:system", "floor"}) {
+    const Ended ended = run("floor --after=" + row + " 2>&1 >/dev/null");
+    EXPECT_EQ(ended.code, 2) << row;
+    EXPECT_THAT(ended.output, HasSubstr("--after=" + row));
+  }
+}
+
+// Out of descriptors: nothing can be measured, and that is no crash.
+TEST(Binary, says_what_it_lacks) {
+  const Ended ended = run("floor 2>&1 >/dev/null", "prlimit --nofile=4 ");
+  EXPECT_EQ(ended.code, 4);
+  EXPECT_THAT(lines(ended.output), SizeIs(1));
 }
 
 TEST(Binary, repeats_a_row_as_often_as_it_is_told) {
