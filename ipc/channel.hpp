@@ -47,7 +47,7 @@ enum class Arity : std::uint8_t { one, many };
 // The room that was asked for, or that was got.
 struct Capacity {
   std::size_t bytes;
-  std::size_t messages;
+  std::size_t messages = 0;  // 0: nothing but the bytes counts
 };
 
 struct Options {
@@ -89,7 +89,8 @@ concept Cloneable = requires(const E& end) {
   { end.clone() } -> std::same_as<E>;
 };
 
-// An end that can be handed to a process that did not inherit it (ipc/parcel.hpp).
+// An end that can be handed to a process that did not inherit it (ipc/parcel.hpp). What is packed
+// is gone here. std::logic_error for a receiver that holds messages which it has not delivered.
 template <class E>
 concept Portable = std::constructible_from<E, Parcel&> && requires(E end, Parcel& parcel) {
   { std::move(end).pack(parcel) } -> std::same_as<void>;

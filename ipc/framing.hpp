@@ -1,16 +1,14 @@
 // Messages over a byte stream: the one framing layer of pipes and stream sockets.
 //
-//   frame:  [length: 4 bytes][payload]             up to PIPE_BUF bytes: written whole or not at
-//   all
-//           [length: 4 bytes][payload][verdict: 1] longer ones: the kernel may take a part
+//   frame:  [length: 4 bytes][payload]             where the kernel takes all of it or nothing
+//           [length: 4 bytes][payload][verdict: 1] where it may take a part
 //
-// A long frame that its deadline cuts in half cannot be taken back. The sender owes the rest of it:
+// A frame that its deadline cuts in half cannot be taken back. The sender owes the rest of it:
 // before its next message it pays with filler and the verdict `abandoned`, and the receiver drops
 // the frame. So a send that timed out has sent nothing, on a stream too.
 #pragma once
 
 #include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/uio.h>
@@ -30,19 +28,26 @@
 
 namespace ipc {
 
-struct Frame {
+// Both ends of a stream agree on `atomic_bytes`: frames up to this length go out whole or not at
+// all. PIPE_BUF for pipes (pipe(7)); 0 for sockets, which promise nothing.
+class Framing {
+ public:
   using Length = std::uint32_t;
   static constexpr std::size_t header_bytes = sizeof(Length);
-  static constexpr std::size_t short_bytes_max = PIPE_BUF;  // what pipe(7) writes in one piece
   static constexpr std::byte whole{1};
   static constexpr std::byte abandoned{2};
 
-  static constexpr bool has_verdict(std::size_t payload) {
-    return header_bytes + payload > short_bytes_max;
+  constexpr explicit Framing(std::size_t atomic_bytes = 0) : atomic_bytes_(atomic_bytes) {}
+
+  [[nodiscard]] constexpr bool has_verdict(std::size_t payload) const {
+    return header_bytes + payload > atomic_bytes_;
   }
-  static constexpr std::size_t bytes(std::size_t payload) {
+  [[nodiscard]] constexpr std::size_t frame_bytes(std::size_t payload) const {
     return header_bytes + payload + (has_verdict(payload) ? 1 : 0);
   }
+
+ private:
+  std::size_t atomic_bytes_;
 };
 
 // A descriptor that is switched between blocking and not, only when the need changes: one system
@@ -73,16 +78,21 @@ class StreamFd {
 
 class FramedSender {
  public:
-  FramedSender(Fd fd, std::size_t message_bytes, Capacity capacity)
-      : stream_(std::move(fd)), message_bytes_(message_bytes), capacity_(capacity) {}
+  FramedSender(Fd fd, Framing framing, std::size_t message_bytes, Capacity capacity)
+      : stream_(std::move(fd)),
+        framing_(framing),
+        message_bytes_(message_bytes),
+        capacity_(capacity) {}
   explicit FramedSender(Parcel& parcel)
       : stream_(parcel.take_fd()),
+        framing_(parcel.take<Framing>()),
         message_bytes_(parcel.take<std::size_t>()),
         capacity_(parcel.take<Capacity>()),
         owed_(parcel.take<std::size_t>()) {}
 
   void pack(Parcel& parcel) && {
     parcel.put(std::move(stream_).release());
+    parcel.put(framing_);
     parcel.put(message_bytes_);
     parcel.put(capacity_);
     parcel.put(owed_);
@@ -98,17 +108,18 @@ class FramedSender {
     if (owed_ > 0) {
       if (const Outcome paid = pay(deadline); paid != Outcome::done) return paid;
     }
-    const auto length = static_cast<Frame::Length>(message.size());
-    if (!Frame::has_verdict(message.size())) {
-      std::array<std::byte, Frame::short_bytes_max> frame;
+    const auto length = static_cast<Framing::Length>(message.size());
+    const std::size_t frame_bytes = framing_.frame_bytes(message.size());
+    std::array<std::byte, 4096> frame;
+    if (frame_bytes <= frame.size()) {  // to put it together is cheaper than to gather it
+      frame[frame_bytes - 1] = Framing::whole;
       std::memcpy(frame.data(), &length, sizeof length);
       std::memcpy(frame.data() + sizeof length, message.data(), message.size());
-      std::array parts{part(frame.data(), sizeof length + message.size())};
+      std::array parts{part(frame.data(), frame_bytes)};
       return write_all(parts, deadline);
     }
-    std::byte verdict = Frame::whole;
     std::array parts{part(&length, sizeof length), part(message.data(), message.size()),
-                     part(&verdict, sizeof verdict)};
+                     part(&Framing::whole, sizeof Framing::whole)};
     return write_all(parts, deadline);
   }
 
@@ -172,7 +183,7 @@ class FramedSender {
     static constexpr std::array<std::byte, 4096> filler{};
     while (owed_ > 0) {
       const std::size_t step = owed_ > 1 ? std::min(owed_ - 1, filler.size()) : 1;
-      const std::byte* data = owed_ > 1 ? filler.data() : &Frame::abandoned;
+      const std::byte* data = owed_ > 1 ? filler.data() : &Framing::abandoned;
       const auto wrote = retry_interrupted([&] { return ::write(stream_.fd().get(), data, step); });
       if (wrote >= 0) {
         owed_ -= static_cast<std::size_t>(wrote);
@@ -188,6 +199,7 @@ class FramedSender {
   }
 
   StreamFd stream_;
+  Framing framing_;
   std::size_t message_bytes_;
   Capacity capacity_;
   std::size_t owed_ = 0;  // bytes of an abandoned frame that are still to be written
@@ -195,18 +207,23 @@ class FramedSender {
 
 class FramedReceiver {
  public:
-  FramedReceiver(Fd fd, std::size_t message_bytes)
+  FramedReceiver(Fd fd, Framing framing, std::size_t message_bytes)
       : stream_(std::move(fd)),
+        framing_(framing),
         message_bytes_(message_bytes),
-        buffer_(buffer_bytes(message_bytes)) {}
+        buffer_(buffer_bytes()) {}
   explicit FramedReceiver(Parcel& parcel)
       : stream_(parcel.take_fd()),
+        framing_(parcel.take<Framing>()),
         message_bytes_(parcel.take<std::size_t>()),
-        buffer_(buffer_bytes(message_bytes_)) {}
+        buffer_(buffer_bytes()) {}
 
-  // What this end has read but not delivered stays behind: hand it over before receiving.
   void pack(Parcel& parcel) && {
+    if (begin_ != end_) {
+      throw std::logic_error("a receiver with undelivered messages cannot be packed");
+    }
     parcel.put(std::move(stream_).release());
+    parcel.put(framing_);
     parcel.put(message_bytes_);
   }
 
@@ -215,13 +232,13 @@ class FramedReceiver {
     for (;;) {
       if (const auto payload = whole_frame()) {
         const std::byte* frame = buffer_.data() + begin_;
-        const std::size_t bytes = Frame::bytes(*payload);
-        if (Frame::has_verdict(*payload) && frame[bytes - 1] != Frame::whole) {
+        const std::size_t bytes = framing_.frame_bytes(*payload);
+        if (framing_.has_verdict(*payload) && frame[bytes - 1] != Framing::whole) {
           begin_ += bytes;
           continue;
         }
         check_buffer_size(*payload, buffer.size());
-        std::memcpy(buffer.data(), frame + Frame::header_bytes, *payload);
+        std::memcpy(buffer.data(), frame + Framing::header_bytes, *payload);
         begin_ += bytes;
         return {Outcome::done, *payload};
       }
@@ -231,21 +248,21 @@ class FramedReceiver {
 
  private:
   // Room for the longest frame, and for many short ones at once.
-  static std::size_t buffer_bytes(std::size_t message_bytes) {
-    return std::max(Frame::bytes(message_bytes), std::size_t{64} << 10);
+  [[nodiscard]] std::size_t buffer_bytes() const {
+    return std::max(framing_.frame_bytes(message_bytes_), std::size_t{64} << 10);
   }
 
   // The payload's size, when all of the next frame is in the buffer.
   std::optional<std::size_t> whole_frame() const {
     const std::size_t have = end_ - begin_;
-    if (have < Frame::header_bytes) return std::nullopt;
-    Frame::Length length = 0;
+    if (have < Framing::header_bytes) return std::nullopt;
+    Framing::Length length = 0;
     std::memcpy(&length, buffer_.data() + begin_, sizeof length);
     if (length == 0 || length > message_bytes_) {
       throw std::runtime_error("stream is corrupt: a frame claims " + std::to_string(length) +
                                " bytes, 1 to " + std::to_string(message_bytes_) + " are possible");
     }
-    if (have < Frame::bytes(length)) return std::nullopt;
+    if (have < framing_.frame_bytes(length)) return std::nullopt;
     return length;
   }
 
@@ -274,6 +291,7 @@ class FramedReceiver {
   }
 
   StreamFd stream_;
+  Framing framing_;
   std::size_t message_bytes_;
   std::vector<std::byte> buffer_;
   std::size_t begin_ = 0;

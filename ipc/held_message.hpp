@@ -5,6 +5,7 @@
 #include <cstring>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <vector>
 
 #include "ipc/channel.hpp"
@@ -22,6 +23,11 @@ class HeldMessage {
 
   // Keeps the first `size` bytes of room() as the next message.
   void hold(std::size_t size) { size_ = size; }
+
+  // Throws std::logic_error when one waits: an end that is handed over would leave it behind.
+  void require_empty() const {
+    if (waits()) throw std::logic_error("a receiver with an undelivered message cannot be packed");
+  }
 
   // Delivers it; throws std::length_error, and keeps it, when the buffer is too small.
   Received deliver(Buffer buffer) {

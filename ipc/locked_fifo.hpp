@@ -104,10 +104,7 @@ class LockedFifoSender : public LockedFifoEnd<Memory> {
   [[nodiscard]] LockedFifoSender clone() const {
     return LockedFifoSender(LockedFifoEnd<Memory>::clone());
   }
-  [[nodiscard]] Capacity capacity() const {
-    const std::size_t bytes = this->shared().fifo.capacity();
-    return {.bytes = bytes, .messages = bytes / MessageFifo::bytes_for(1)};
-  }
+  [[nodiscard]] Capacity capacity() const { return {.bytes = this->shared().fifo.capacity()}; }
 
   Outcome send(Bytes message, Deadline deadline) {
     check_message_size(message.size(), this->message_bytes_);

@@ -23,6 +23,7 @@
 #include <system_error>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "ipc/channel.hpp"
 #include "ipc/held_message.hpp"
@@ -155,6 +156,8 @@ class QueueSender : public QueueEnd<Queue> {
     if (closed()) return Outcome::closed;
     if (deadline.is_never()) {
       this->queue_.send(message);  // a receiver that leaves frees us: into the room that it makes
+      // It cannot know of a sender that came to wait only then: whoever was freed frees the next.
+      if (closed()) drain();
       return Outcome::done;
     }
     for (Backoff backoff; !this->queue_.try_send(message);) {
@@ -168,6 +171,11 @@ class QueueSender : public QueueEnd<Queue> {
   using QueueEnd<Queue>::lifeline_;
   QueueFlags& flags() { return this->flags_->template as<QueueFlags>(); }
   bool closed() { return flags().receivers_gone.load(std::memory_order_acquire); }
+  void drain() {
+    std::vector<std::byte> room(this->message_bytes_);
+    while (this->queue_.try_receive(room)) {
+    }
+  }
 
   Capacity capacity_;
 };
@@ -178,6 +186,10 @@ class QueueReceiver : public QueueEnd<Queue> {
   explicit QueueReceiver(QueueEnd<Queue> end)
       : QueueEnd<Queue>(std::move(end)), held_(this->message_bytes_) {}
   explicit QueueReceiver(Parcel& parcel) : QueueReceiver(QueueEnd<Queue>(parcel)) {}
+  void pack(Parcel& parcel) && {
+    held_.require_empty();
+    std::move(static_cast<QueueEnd<Queue>&>(*this)).pack(parcel);
+  }
 
   QueueReceiver(QueueReceiver&&) noexcept = default;
   QueueReceiver& operator=(QueueReceiver&& other) noexcept {
@@ -214,7 +226,13 @@ class QueueReceiver : public QueueEnd<Queue> {
     for (Backoff backoff;;) {
       // The flag first: what was sent before it was raised is then seen by try_receive.
       const bool ended = flags().senders_gone.load(std::memory_order_acquire);
-      if (deadline.is_never() && !ended) return got(this->queue_.receive(room));
+      if (deadline.is_never() && !ended) {
+        const Received received = got(this->queue_.receive(room));
+        // The queue may have been full when the last sender went, and others asleep nonetheless:
+        // the one that was woken by a message leaves the mark that did not fit.
+        if (flags().senders_gone.load(std::memory_order_acquire)) this->queue_.try_send(end_mark());
+        return received;
+      }
       if (const auto size = this->queue_.try_receive(room)) return got(*size);
       if (ended) return {Outcome::closed};
       if (lifeline_.peers_gone()) {

@@ -1,13 +1,22 @@
 // System calls whose failure is an exception that names them.
 #pragma once
 
+#include <sys/resource.h>
+
 #include <cerrno>
 #include <string>
 #include <system_error>
 
 namespace ipc {
 
-[[noreturn]] inline void throw_errno(const std::string& call, int error = errno) {
+// Of the limits that any call may meet the message names the value and the remedy.
+[[noreturn]] inline void throw_errno(std::string call, int error = errno) {
+  if (error == EMFILE) {
+    rlimit files{};
+    ::getrlimit(RLIMIT_NOFILE, &files);
+    call += " with RLIMIT_NOFILE at " + std::to_string(files.rlim_cur) +
+            "; close some, or raise it with `ulimit -n`";
+  }
   throw std::system_error(error, std::generic_category(), call);
 }
 

@@ -2,10 +2,12 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <span>
+#include <thread>
 #include <type_traits>
 #include <vector>
 
@@ -107,6 +109,55 @@ TYPED_TEST(ChannelVolumeTest, ManySendersAndManyReceiversLoseNothingAndKeepEachS
   if constexpr (Peer::is_process) keep(nullptr);
   for (auto& peer : peers) EXPECT_EQ(peer.join(), "");
   EXPECT_EQ(std::count(count, count + senders * messages, 1), senders * messages);
+}
+
+// All of them asleep, and no room for more than one message or mark.
+TYPED_TEST(ChannelVolumeTest, TheEndWakesEveryReceiverThatWaits) {
+  using Channel = typename TypeParam::Channel;
+  if constexpr (Channel::traits.receivers == Arity::many) {
+    for (int round = 0; round < 5; ++round) {
+      auto ends = Channel::open({.message_bytes = 8, .capacity = {.bytes = 8, .messages = 1}});
+      std::vector<tests::ThreadPeer> peers;
+      for (int i = 0; i < 3; ++i) {
+        peers.emplace_back(
+            [end = std::make_shared<typename Channel::Receiver>(ends.second.clone())] {
+              std::array<std::byte, 8> buffer{};
+              while (end->receive(buffer, Deadline::never()).outcome == Outcome::done) {
+              }
+            });
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      const std::array<std::byte, 8> message{};
+      require(ends.first.send(message, Deadline::never()) == Outcome::done, "not sent");
+      { const auto gone = std::move(ends.first); }
+      for (auto& peer : peers) EXPECT_EQ(peer.join(), "");
+    }
+  } else {
+    static_assert(!ipc::Cloneable<typename Channel::Receiver>,
+                  "one receiver, but it can be cloned");
+  }
+}
+
+TYPED_TEST(ChannelVolumeTest, TheLastReceiverFreesEverySenderThatWaits) {
+  using Channel = typename TypeParam::Channel;
+  if constexpr (Channel::traits.senders == Arity::many) {
+    for (int round = 0; round < 5; ++round) {
+      auto ends = Channel::open({.message_bytes = 8, .capacity = {.bytes = 8, .messages = 1}});
+      std::vector<tests::ThreadPeer> peers;
+      for (int i = 0; i < 4; ++i) {
+        peers.emplace_back([end = std::make_shared<typename Channel::Sender>(ends.first.clone())] {
+          const std::array<std::byte, 8> message{};
+          while (end->send(message, Deadline::never()) == Outcome::done) {
+          }
+        });
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      { const auto gone = std::move(ends.second); }
+      for (auto& peer : peers) EXPECT_EQ(peer.join(), "");
+    }
+  } else {
+    static_assert(!ipc::Cloneable<typename Channel::Sender>, "one sender, but it can be cloned");
+  }
 }
 
 TYPED_TEST(ChannelVolumeTest, AVolumeOfMessagesArrivesWhole) {

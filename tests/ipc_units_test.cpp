@@ -6,14 +6,18 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <fstream>
+#include <optional>
 #include <random>
 #include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "ipc/channels/pipe.hpp"
 #include "ipc/channels/posix_queue.hpp"
 #include "ipc/channels/spsc_ring.hpp"
+#include "ipc/channels/unix_stream.hpp"
 #include "ipc/eventcount.hpp"
 #include "ipc/framing.hpp"
 #include "ipc/guardian.hpp"
@@ -243,7 +247,8 @@ struct RawStream {
   static RawStream open(std::size_t message_bytes) {
     std::array<int, 2> fds{};
     ipc::check("pipe", [&] { return ::pipe(fds.data()); });
-    return {ipc::Fd(fds[1]), ipc::FramedReceiver(ipc::Fd(fds[0]), message_bytes)};
+    return {ipc::Fd(fds[1]),
+            ipc::FramedReceiver(ipc::Fd(fds[0]), ipc::Framing(PIPE_BUF), message_bytes)};
   }
   void write(const void* data, std::size_t bytes) const {
     ASSERT_EQ(::write(raw.get(), data, bytes), static_cast<ssize_t>(bytes));
@@ -282,6 +287,47 @@ TEST(Framing, HalfAFrameAtTheEndIsNoMessage) {
   stream.raw.reset();
   std::array<std::byte, 100> buffer{};
   EXPECT_EQ(stream.receiver.receive(buffer, Deadline::never()).outcome, Outcome::closed);
+}
+
+// Read and write calls of this process so far (proc(5), /proc/PID/io); nothing where the kernel
+// does not count them.
+struct Calls {
+  std::uint64_t reads = 0;
+  std::uint64_t writes = 0;
+
+  static std::optional<Calls> now() {
+    std::ifstream io("/proc/self/io");
+    Calls calls;
+    for (std::string name; io >> name;) {
+      std::uint64_t value = 0;
+      io >> value;
+      if (name == "syscr:") calls.reads = value;
+      if (name == "syscw:") calls.writes = value;
+    }
+    return calls.reads > 0 ? std::optional(calls) : std::nullopt;
+  }
+};
+
+template <class Channel>
+void expect_one_call_a_side() {
+  if (!Calls::now()) GTEST_SKIP() << "the kernel does not count calls in /proc/self/io";
+  auto ends = Channel::open({});
+  std::array<std::byte, 64> message{};
+  const auto overhead_from = Calls::now();
+  const auto before = Calls::now();
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_EQ(ends.first.send(message, Deadline::never()), Outcome::done);
+    ASSERT_EQ(ends.second.receive(message, Deadline::never()).outcome, Outcome::done);
+  }
+  const auto after = Calls::now();
+  const std::uint64_t looking = before->reads - overhead_from->reads;
+  EXPECT_EQ(after->writes - before->writes, 1000U);
+  EXPECT_EQ(after->reads - before->reads - looking, 1000U);
+}
+
+TEST(Framing, AMessageCostsOneSystemCallASide) {
+  expect_one_call_a_side<ipc::Pipe>();
+  expect_one_call_a_side<ipc::UnixStream>();
 }
 
 TEST(SpscRing, LongMessagesFindAPlaceWhereverTheRingStands) {

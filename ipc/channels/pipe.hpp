@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <limits.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -30,9 +31,9 @@ struct Pipe {
     Fd reader(fds[0]);
     Fd writer(fds[1]);
     const std::size_t bytes = resize(writer, options.capacity.bytes);
-    return {Sender(std::move(writer), options.message_bytes,
-                   {.bytes = bytes, .messages = bytes / Frame::bytes(1)}),
-            Receiver(std::move(reader), options.message_bytes)};
+    constexpr Framing framing(PIPE_BUF);
+    return {Sender(std::move(writer), framing, options.message_bytes, {.bytes = bytes}),
+            Receiver(std::move(reader), framing, options.message_bytes)};
   }
 
  private:

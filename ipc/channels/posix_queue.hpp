@@ -10,6 +10,7 @@
 #include <fstream>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 
 #include "ipc/queue.hpp"
 #include "ipc/unique_name.hpp"
@@ -114,7 +115,7 @@ struct PosixQueue {
       call += ": fs.mqueue.queues_max is " + std::to_string(limit("queues_max", 256)) +
               "; remove queues that nobody uses, or raise it with sysctl";
     }
-    throw_errno(call, error);
+    throw std::system_error(error, std::generic_category(), call);
   }
 };
 

@@ -49,19 +49,17 @@ struct SysvQueue {
       if (!message.empty()) std::memcpy(slot_.data() + sizeof type, message.data(), message.size());
       const int sent =
           retry_interrupted([&] { return ::msgsnd(id_, slot_.data(), message.size(), flags); });
-      if (sent == -1 && errno != EAGAIN && !removed(errno)) throw_errno("msgsnd");
+      if (sent == -1 && errno != EAGAIN) throw_errno("msgsnd");
       return sent == 0;
     }
     std::optional<std::size_t> receive(Buffer room, int flags) {
       const auto got = retry_interrupted(
           [&] { return ::msgrcv(id_, slot_.data(), slot_.size() - sizeof(long), 0, flags); });
-      if (got == -1 && errno != ENOMSG && !removed(errno)) throw_errno("msgrcv");
+      if (got == -1 && errno != ENOMSG) throw_errno("msgrcv");
       if (got == -1) return std::nullopt;
       std::memcpy(room.data(), slot_.data() + sizeof(long), static_cast<std::size_t>(got));
       return static_cast<std::size_t>(got);
     }
-    // Only after both sides have let go, so only an end that is just going sees it.
-    static bool removed(int error) { return error == EIDRM || error == EINVAL; }
 
     int id_;
     std::vector<std::byte> slot_;
@@ -87,7 +85,7 @@ struct SysvQueue {
     guard(lifelines.first, [id] { ::msgctl(id, IPC_RMID, nullptr); });
     const std::size_t bytes = resize(id, options);
     return open_queue(Queue(id, options.message_bytes), std::move(lifelines), options.message_bytes,
-                      {.bytes = bytes, .messages = bytes});
+                      {.bytes = bytes});
   }
 
  private:

@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 
 #include "ipc/channel.hpp"
@@ -64,6 +65,7 @@ class UnixSeqpacket {
     explicit Receiver(Parcel& parcel)
         : socket_(parcel.take_fd()), held_(parcel.take<std::size_t>()) {}
     void pack(Parcel& parcel) && {
+      held_.require_empty();
       parcel.put(std::move(socket_));
       parcel.put(held_.message_bytes());
     }
@@ -111,10 +113,11 @@ class UnixSeqpacket {
 
   static std::pair<Sender, Receiver> open(const Options& options = {}) {
     check_options(name, traits, options);
-    auto pair = SocketPair::open(SOCK_SEQPACKET, options.capacity.bytes);
-    return {Sender(std::move(pair.sender), options.message_bytes,
-                   {.bytes = pair.send_buffer_bytes, .messages = pair.send_buffer_bytes}),
-            Receiver(std::move(pair.receiver), HeldMessage(options.message_bytes))};
+    auto pair =
+        SocketPair::open(SOCK_SEQPACKET, std::max(options.capacity.bytes, options.message_bytes));
+    return {
+        Sender(std::move(pair.sender), options.message_bytes, {.bytes = pair.send_buffer_bytes}),
+        Receiver(std::move(pair.receiver), HeldMessage(options.message_bytes))};
   }
 };
 

@@ -22,10 +22,10 @@ struct UnixStream {
   static std::pair<Sender, Receiver> open(const Options& options = {}) {
     check_options(name, traits, options);
     auto pair = SocketPair::open(SOCK_STREAM, options.capacity.bytes);
-    return {Sender(std::move(pair.sender), options.message_bytes,
-                   {.bytes = pair.send_buffer_bytes,
-                    .messages = pair.send_buffer_bytes / Frame::bytes(1)}),
-            Receiver(std::move(pair.receiver), options.message_bytes)};
+    constexpr Framing framing(0);
+    return {Sender(std::move(pair.sender), framing, options.message_bytes,
+                   {.bytes = pair.send_buffer_bytes}),
+            Receiver(std::move(pair.receiver), framing, options.message_bytes)};
   }
 };
 
