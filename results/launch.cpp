@@ -10,13 +10,27 @@ namespace {
 
 std::vector<std::string> command(const Benchmark& benchmark) {
   std::vector<std::string> words = {benchmark.program.string(), "--size=" + benchmark.size};
-  if (!benchmark.filter.empty()) words.push_back("--benchmark_filter=" + benchmark.filter);
+  if (!benchmark.every_row) words.push_back("--benchmark_filter=" + filter_for(benchmark.rows));
   return words;
 }
 
 // Whether a line of Google Benchmark's JSON begins a row.
 bool names_a_row(std::string_view line) {
   return line.starts_with("      \"name\": \"");
+}
+
+// Of these rows the one in which the benchmark says on standard error that it crashed or hung.
+std::string broken_row(const std::string& errors, const std::vector<std::string>& rows) {
+  constexpr std::string_view says = "broken row: ";
+  std::istringstream lines(errors);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with(says)) continue;
+    const Name name = parse_name(std::string_view(line).substr(says.size()));
+    for (const std::string& row : rows) {
+      if (parse_name(row) == name) return row;
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -29,11 +43,21 @@ std::string list_rows(Benchmark& benchmark, StopSignals& stop, std::chrono::mill
   for (std::string line; std::getline(lines, line);) {
     if (line.find('/') != std::string::npos) benchmark.rows.push_back(line);
   }
-  // A binary of which the filter takes nothing says so and leaves with 2.
-  const bool nothing_asked = ended.code == 2 && !benchmark.filter.empty();
-  if (ended.success() || ended.interrupted || nothing_asked) return {};
+  if (ended.success() || ended.interrupted) return {};
   return fmt::format("{} {} when asked for its rows (--benchmark_list_tests)", benchmark.name(),
                      ended.text());
+}
+
+std::string filter_for(const std::vector<std::string>& rows) {
+  std::string filter;
+  for (const std::string& row : rows) {
+    filter += filter.empty() ? "^(" : "|";
+    for (const char c : row) {
+      if (std::string_view(".[]{}()*+?^$|\\").find(c) != std::string_view::npos) filter += '\\';
+      filter += c;
+    }
+  }
+  return filter + ")$";
 }
 
 Launch launch(const Benchmark& benchmark, StopSignals& stop, std::chrono::milliseconds silence,
@@ -58,28 +82,32 @@ Launch launch(const Benchmark& benchmark, StopSignals& stop, std::chrono::millis
   Launch result{.rows = std::move(entries.rows),
                 .context = std::move(entries.context),
                 .interrupted = ended.interrupted,
-                .hung = ended.hung,
-                .failure = {},
-                .row = {},
+                .failures = {},
+                .broken = {},
+                .may_go_on = false,
                 .errors = ended.errors};
-  const Json* broken = nullptr;
-  for (const Json& row : result.rows) {
-    if (row.value("error_occurred", false)) broken = &row;
-  }
   if (ended.interrupted) return result;
-  if (broken != nullptr) {
-    result.row = broken->value("name", "");
-    result.failure = fmt::format("{} {} at {}: {}", benchmark.name(), ended.text(), result.row,
-                                 broken->value("error_message", "no reason was given"));
-  } else if (!ended.success()) {
-    if (finished < benchmark.rows.size()) result.row = benchmark.rows[finished];
-    result.failure =
-        fmt::format("{} {} {}{}", benchmark.name(), ended.text(),
-                    result.row.empty() ? "after its last row" : "while measuring ", result.row);
-  } else if (!entries.complete) {
-    result.failure =
-        fmt::format("{} wrote a result that cannot be read: {}", benchmark.name(), entries.problem);
+  for (const Json& row : result.rows) {
+    if (!row.value("error_occurred", false)) continue;
+    result.failures.push_back(fmt::format("{} {} at {}: {}", benchmark.name(), ended.text(),
+                                          row.value("name", ""),
+                                          row.value("error_message", "no reason was given")));
   }
+  if (ended.success() && !entries.complete) {
+    result.failures.push_back(fmt::format("{} wrote a result that cannot be read: {}",
+                                          benchmark.name(), entries.problem));
+  }
+  if (ended.success() || (entries.complete && !result.failures.empty())) return result;
+  // A binary that ends before its first row, and does not say that it is the row's fault, would
+  // end there again.
+  result.broken = broken_row(ended.errors, benchmark.rows);
+  result.may_go_on = !result.broken.empty() || finished > 0;
+  if (result.broken.empty() && finished < benchmark.rows.size()) {
+    result.broken = benchmark.rows[finished];
+  }
+  result.failures.push_back(fmt::format(
+      "{} {} {}{}", benchmark.name(), ended.text(),
+      result.broken.empty() ? "after its last row" : "while measuring ", result.broken));
   return result;
 }
 

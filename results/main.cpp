@@ -39,7 +39,7 @@ struct Commands {
                      ->capture_default_str();
     run->add_flag_callback(
            "--quick", [this] { run_options.size = "quick"; },
-           "5 rounds, fewer when they would measure for more than 3 minutes")
+           "5 rounds, or as many as fit into 3 minutes, but at least 1")
         ->excludes(size);
     run->add_flag_callback(
            "--full", [this] { run_options.size = "full"; }, "10 longer rounds")
@@ -50,7 +50,8 @@ struct Commands {
         ->check(CLI::Range(1, 1000));
     run->add_option("--seed", run_options.seed, "For the order of launches within a round");
     run->add_option("--row-timeout", row_timeout_s_,
-                    "Seconds without a finished row after which a binary counts as hung")
+                    "Seconds without a finished row after which a binary is killed; it has a "
+                    "watchdog of its own, so that this should not happen")
         ->check(CLI::Range(1, 86400))
         ->capture_default_str();
     run->add_option("--out", run_options.out, "A file *.json, or the folder for it")
@@ -84,7 +85,7 @@ struct Commands {
   }
 
  private:
-  int row_timeout_s_ = 120;
+  int row_timeout_s_ = 300;
 };
 
 }  // namespace

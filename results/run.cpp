@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <ctime>
+#include <functional>
 #include <map>
 #include <random>
 #include <regex>
@@ -26,8 +27,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
 
-constexpr int rounds_min = 3;
-
 // What a size asks for.
 struct Plan {
   int rounds;
@@ -38,6 +37,30 @@ Plan plan_of(const RunOptions& options) {
   if (options.size == "smoke") return {1, Seconds(0)};
   if (options.size == "full") return {10, Seconds(0)};
   return {5, std::chrono::minutes(3)};
+}
+
+using Accept = std::function<bool(const std::string&)>;
+
+void keep_rows(Benchmark& benchmark, const Accept& accept) {
+  if (std::erase_if(benchmark.rows, std::not_fn(accept)) > 0) benchmark.every_row = false;
+}
+
+// Google Benchmark takes a '-' in front to mean the rows that do not match.
+bool negated(const std::string& filter) {
+  return filter.starts_with('-');
+}
+
+std::regex expression(const std::string& filter) {
+  return std::regex(negated(filter) ? filter.substr(1) : filter);
+}
+
+// The user need not know what Google Benchmark appends to a name: '$' means the end of either.
+Accept filter_takes(const std::string& filter) {
+  return [wanted = !negated(filter), expression = expression(filter)](const std::string& row) {
+    const bool matches =
+        std::regex_search(row, expression) || std::regex_search(parse_name(row).text(), expression);
+    return matches == wanted;
+  };
 }
 
 // How long launches take, to tell how long the rest will.
@@ -115,10 +138,8 @@ class Session {
   void find_benchmarks() {
     bool runnable = false;
     for (const Json& scenario : catalog_["scenarios"]) {
-      Benchmark benchmark{.program = options_.bin / scenario.value("name", ""),
-                          .size = options_.size,
-                          .filter = options_.filter,
-                          .rows = {}};
+      Benchmark benchmark{
+          .program = options_.bin / scenario.value("name", ""), .size = options_.size, .rows = {}};
       if (::access(benchmark.program.c_str(), X_OK) != 0) {
         fail(benchmark.name() + " is missing; build it, or name its folder with --bin");
         continue;
@@ -127,6 +148,7 @@ class Session {
       if (stop_.requested()) throw Failure(Exit::interrupted, "interrupted; nothing was measured");
       runnable = runnable || problem.empty();
       if (!problem.empty()) fail(problem);
+      if (!options_.filter.empty()) keep_rows(benchmark, filter_takes(options_.filter));
       if (!benchmark.rows.empty()) benchmarks_.push_back(std::move(benchmark));
     }
     if (!benchmarks_.empty()) return;
@@ -154,7 +176,7 @@ class Session {
     for (round_ = 0; round_ < plan_.rounds && !benchmarks_.empty(); ++round_) {
       if (round_ > 0 && plan_.budget.count() > 0 && !keep_to_budget()) break;
       shuffle(random);
-      // A copy, because a binary that hangs leaves the list.
+      // A copy, because a binary of which every row broke leaves the list.
       const std::vector<Benchmark> order = benchmarks_;
       for (std::size_t i = 0; i < order.size(); ++i) {
         rest_ = std::span(order).subspan(i + 1);
@@ -184,39 +206,61 @@ class Session {
   bool measure(const Benchmark& benchmark) {
     Running now{.benchmark = benchmark};
     progress_.draw(step(now));
-    Launch result = launch(
-        benchmark, stop_, options_.row_timeout, [&] { now.finished += 1; },
-        [&] { progress_.draw(step(now)); });
-    const Seconds taken = Clock::now() - now.launched;
-    if (context_.is_null() && result.context.is_object()) context_ = result.context;
-    for (Json& entry : result.rows) {
-      entry["binary"] = benchmark.name();
-      entry["launch"] = round_;
-      rows_.push_back(std::move(entry));
+    bool broke = false;
+    for (Benchmark rest = benchmark; !rest.rows.empty();) {
+      const Launch result = launch(
+          rest, stop_, options_.row_timeout, [&] { now.finished += 1; },
+          [&] { progress_.draw(step(now)); });
+      keep(benchmark, result);
+      if (result.interrupted) return false;
+      if (result.broken.empty()) break;
+      broke = true;
+      leave_out(benchmark.name(), result.broken);
+      if (!result.may_go_on || over_budget()) break;
+      const auto at = std::find(rest.rows.begin(), rest.rows.end(), result.broken);
+      if (at == rest.rows.end()) break;
+      rest.rows.erase(rest.rows.begin(), at + 1);
+      rest.every_row = false;
+      now.finished = benchmark.rows.size() - rest.rows.size();
     }
-    if (result.interrupted) return false;
+    const Seconds taken = Clock::now() - now.launched;
     launches_[benchmark.name()] += 1;
     now.finished = benchmark.rows.size();
     progress_.plain_line(fmt::format("{:3.0f} %  round {} of {}: {}, {:.1f} s",
                                      step(now).share * 100, round_ + 1, plan_.rounds,
                                      benchmark.name(), taken.count()));
-    if (result.failure.empty()) {
-      estimate_.add(benchmark, taken);
-    } else {
-      fail(result.failure, result.errors);
-      progress_.line(fmt::format("  to see it alone: {} --size={} --benchmark_filter='{}'",
-                                 benchmark.program.string(), benchmark.size,
-                                 parse_name(result.row).text()));
-      if (result.hung) drop(benchmark);
-    }
+    if (!broke) estimate_.add(benchmark, taken);
     return true;
   }
 
-  // It would hang again in each round, for as long as the watchdog waits.
-  void drop(const Benchmark& benchmark) {
-    progress_.line(fmt::format("ipc-compare: {} is left out from now on", benchmark.name()));
-    std::erase_if(benchmarks_,
-                  [&](const Benchmark& other) { return other.name() == benchmark.name(); });
+  // Takes over what a launch brought, and tells what went wrong.
+  void keep(const Benchmark& benchmark, const Launch& result) {
+    if (context_.is_null() && result.context.is_object()) context_ = result.context;
+    for (Json entry : result.rows) {
+      entry["binary"] = benchmark.name();
+      entry["launch"] = round_;
+      rows_.push_back(std::move(entry));
+    }
+    for (const std::string& failure : result.failures) {
+      fail(failure, &failure == &result.failures.back() ? result.errors : "");
+    }
+  }
+
+  // A row that crashed or hung would do it again in each round.
+  void leave_out(const std::string& name, const std::string& row) {
+    progress_.line(fmt::format("ipc-compare: {} is left out from now on; to see it alone:", row));
+    const auto is_another = [&](const std::string& other) { return other != row; };
+    for (Benchmark& benchmark : benchmarks_) {
+      if (benchmark.name() != name) continue;
+      keep_rows(benchmark, is_another);
+      progress_.line(fmt::format("  {} --size={} --benchmark_filter='{}'",
+                                 benchmark.program.string(), benchmark.size, filter_for({row})));
+    }
+    std::erase_if(benchmarks_, [](const Benchmark& benchmark) { return benchmark.rows.empty(); });
+  }
+
+  [[nodiscard]] bool over_budget() const {
+    return plan_.budget.count() > 0 && Clock::now() - start_ > plan_.budget;
   }
 
   // The launch that runs.
@@ -282,6 +326,7 @@ class Session {
         {"size", options_.size},
         {"filter", options_.filter},
         {"rounds", plan_.rounds},
+        {"rounds_wanted", plan_of(options_).rounds},
         {"launches", launches_},
         {"seed", options_.seed},
         {"started", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(started_))},
@@ -331,13 +376,12 @@ int rounds_within(std::chrono::duration<double> budget, int wanted, int done,
                   std::chrono::duration<double> elapsed) {
   const double fit = budget / (elapsed / done);
   if (fit >= wanted) return wanted;
-  return std::min(wanted, std::max(rounds_min, static_cast<int>(fit)));
+  return std::max(done, static_cast<int>(fit));
 }
 
 Exit run(const RunOptions& options) {
   try {
-    // Google Benchmark takes a '-' in front to mean the rows that do not match.
-    std::regex(options.filter.starts_with('-') ? options.filter.substr(1) : options.filter);
+    expression(options.filter);
   } catch (const std::regex_error& error) {
     throw Failure(Exit::usage, fmt::format("the filter '{}' is not a regular expression: {}",
                                            options.filter, error.what()));

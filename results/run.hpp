@@ -17,7 +17,7 @@ struct RunOptions {
   std::string filter;          // a regular expression for names of rows, or empty
   int rounds = 0;              // 0: as many as the size asks for
   std::uint64_t seed = 0;      // for the order of launches within a round
-  std::chrono::milliseconds row_timeout{};  // a binary that is silent for longer has hung
+  std::chrono::milliseconds row_timeout{};  // should a binary's own watchdog fail
 };
 
 // Measures, reports progress and failures on standard error, and says on standard output where the
@@ -26,7 +26,7 @@ struct RunOptions {
 Exit run(const RunOptions& options);
 
 // How many rounds to do in all: `wanted`, or as many as are expected to fit into the budget, but at
-// least 3, or the interval of a median would say next to nothing. Requires `done` >= 1.
+// least those that are `done`. Requires `done` >= 1.
 int rounds_within(std::chrono::duration<double> budget, int wanted, int done,
                   std::chrono::duration<double> elapsed);
 
