@@ -80,13 +80,7 @@ struct PosixQueue {
                       {.bytes = messages * options.message_bytes, .messages = messages});
   }
 
- private:
-  static std::size_t limit(const std::string& sysctl, std::size_t otherwise) {
-    std::size_t value = otherwise;
-    std::ifstream("/proc/sys/fs/mqueue/" + sysctl) >> value;
-    return value;
-  }
-
+  // A queue that has no name any more. Throws std::system_error that tells the limit that was met.
   static Fd create(mq_attr attributes) {
     const std::string path = "/" + unique_name();
     Fd queue(retry_interrupted([&] {
@@ -95,6 +89,13 @@ struct PosixQueue {
     if (!queue.valid()) explain(attributes);
     check("mq_unlink", [&] { return ::mq_unlink(path.c_str()); });
     return queue;
+  }
+
+ private:
+  static std::size_t limit(const std::string& sysctl, std::size_t otherwise) {
+    std::size_t value = otherwise;
+    std::ifstream("/proc/sys/fs/mqueue/" + sysctl) >> value;
+    return value;
   }
 
   // EMFILE and EINVAL say nothing about the limit that was met: say it for them.
