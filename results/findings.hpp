@@ -14,6 +14,6 @@ struct Finding {
 };
 
 // In the order of the tables; a finding whose rows were not measured is left out.
-std::vector<Finding> findings(const Measurements& measurements, const Catalog& catalog);
+std::vector<Finding> findings(const Measurements& measurements);
 
 }  // namespace results

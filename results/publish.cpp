@@ -17,7 +17,16 @@ namespace {
 
 Run read(const std::vector<std::filesystem::path>& files) {
   std::vector<Run> runs;
-  for (const auto& file : files) runs.push_back(read_run_file(file));
+  for (auto file = files.begin(); file != files.end(); ++file) {
+    runs.push_back(read_run_file(*file));
+    for (auto other = files.begin(); other != file; ++other) {
+      if (!std::filesystem::equivalent(*file, *other)) continue;
+      throw Failure(Exit::usage,
+                    fmt::format("{} and {} are the same file: its launches would count "
+                                "twice",
+                                other->string(), file->string()));
+    }
+  }
   return join(std::move(runs));
 }
 
@@ -64,6 +73,10 @@ std::vector<std::string> cautions(const Run& run) {
   }
   if (const std::string filter = run.text("/filter"); !filter.empty()) {
     all.push_back(fmt::format("Only rows whose names match {} were measured.", filter));
+  }
+  if (const std::string wanted = run.text("/rounds_wanted"), done = run.text("/rounds");
+      !wanted.empty() && wanted != done) {
+    all.push_back(fmt::format("{} of {} rounds fitted into the time for measuring.", done, wanted));
   }
   if (run.text("/build/commit").ends_with("-dirty")) {
     all.push_back("The tree had changes that were not committed.");
@@ -156,7 +169,7 @@ std::string page(const Run& run, const Measurements& measurements, const Catalog
   for (const std::string& caution : cautions(run)) {
     text += fmt::format("\n> **Caution.** {}\n", markdown_text(caution));
   }
-  const std::vector<Finding> found = findings(measurements, catalog);
+  const std::vector<Finding> found = findings(measurements);
   if (!found.empty()) text += "\n## What stands out\n\n";
   for (const Finding& finding : found) {
     text += fmt::format("- **{}:** {}\n", finding.about, finding.says);
@@ -237,7 +250,7 @@ Exit summary(const PublishOptions& options) {
   for (const Table& table : fill(summary_table(), measurements, catalog)) {
     fmt::print("\n{}", terminal(table));
   }
-  const std::vector<Finding> found = findings(measurements, catalog);
+  const std::vector<Finding> found = findings(measurements);
   if (!found.empty()) fmt::print("\n");
   for (const Finding& finding : found) {
     fmt::print("{}", wrapped(fmt::format("{}: {}", finding.about, finding.says), width, 2));

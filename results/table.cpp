@@ -288,6 +288,7 @@ std::vector<Table> fill(const TableSpec& spec, const Measurements& measurements,
 std::string cell_text(const Table& table, const Head& head, const Cell& cell) {
   if (!cell.value) return "–";
   if (head.relative) return ratio_text(*cell.ratio);
+  if (head.figure.unit == Unit::count) return fmt::format("{:.0f}", cell.value->median);
   if (!table.spec->a_scale_per_cell) return with_spread(*cell.value, head.scale);
   const Scale scale = scale_for(head.figure.unit, {cell.value->median});
   std::string text = with_spread(*cell.value, scale);

@@ -15,6 +15,7 @@ constexpr Figure p90{.name = "latency_ns_p90", .unit = Unit::nanoseconds};
 constexpr Figure p99{.name = "latency_ns_p99", .unit = Unit::nanoseconds};
 constexpr Figure p99_9{.name = "latency_ns_p99_9", .unit = Unit::nanoseconds};
 constexpr Figure slowest{.name = "latency_ns_max", .unit = Unit::nanoseconds};
+constexpr Figure batch{.name = "batch", .unit = Unit::count};
 constexpr Figure messages{
     .name = "messages_per_second", .unit = Unit::per_second, .lower_is_better = false};
 constexpr Figure bytes{
@@ -86,14 +87,13 @@ std::vector<TableSpec> declare() {
        .timed = "Time per update while all workers update as fast as they can; the atomic is the "
                 "limit of what any lock could reach.",
        .scenario = "shared_data",
-       .where = {{"cpus", "any"}},
        .rows = {"guard", "peer"},
        .columns = {{.heading = "", .figure = time, .spread = "workers"},
                    {.heading = "× atomic",
                     .figure = time,
                     .where = {{"workers", "2"}},
                     .relative_to = Reference{.keys = {{"guard", "atomic"}},
-                                             .same = {"data", "peer", "workers"}}},
+                                             .same = {"data", "peer", "cpus", "workers"}}},
                    {.heading = "CPU per update", .figure = cpu, .where = {{"workers", "2"}}}}},
       round_trip("round_trip_cross", "A message there and back, on two CPUs",
                  "How long until the answer is here, when the two sides run on a CPU each?",
@@ -137,7 +137,9 @@ std::vector<TableSpec> declare() {
       {.id = "tail",
        .title = "The slow ones",
        .question = "How long do the slowest round trips take?",
-       .timed = "Percentiles over all samples of a launch: round trip of 64 B on two CPUs.",
+       .timed = "Percentiles over all samples of a launch: round trip of 64 B on two CPUs. Where a "
+                "sample "
+                "is several round trips, it is their average, which hides single slow ones.",
        .scenario = "round_trip",
        .where = {{"cpus", "cross"}, {"bytes", small}},
        .rows = {"channel"},
@@ -145,7 +147,8 @@ std::vector<TableSpec> declare() {
                    {.heading = "p90", .figure = p90},
                    {.heading = "p99", .figure = p99},
                    {.heading = "p99.9", .figure = p99_9},
-                   {.heading = "max", .figure = slowest}}},
+                   {.heading = "max", .figure = slowest},
+                   {.heading = "round trips per sample", .figure = batch}}},
       {.id = "over_bare_loop",
        .title = "What the contract adds",
        .question = "How much slower is a channel than a bare loop of the same system calls?",
@@ -178,8 +181,8 @@ std::vector<TableSpec> declare() {
                    {.heading = "2 against 1",
                     .figure = tasks,
                     .where = {{"workers", "2"}},
-                    .relative_to = Reference{.keys = {{"workers", "1"}}, .same = {"pool", "task"}}},
-                   {.heading = "CPU per task", .figure = cpu, .where = {{"workers", "2"}}}}},
+                    .relative_to =
+                        Reference{.keys = {{"workers", "1"}}, .same = {"pool", "task", "cpus"}}}}},
       {.id = "floor",
        .title = "The limits of this machine",
        .question = "What could no mechanism beat?",
@@ -211,8 +214,8 @@ const TableSpec& summary_table() {
       .where = {{"cpus", "cross"}, {"bytes", small}},
       .rows = {"channel"},
       .columns = {
-          {.heading = "processes", .figure = time, .where = {{"peer", "process"}}},
-          {.heading = "threads", .figure = time, .where = {{"peer", "thread"}}},
+          {.heading = "processes", .figure = p50, .where = {{"peer", "process"}}},
+          {.heading = "threads", .figure = p50, .where = {{"peer", "thread"}}},
           {.heading = "× cache line", .figure = times_cache_line, .where = {{"peer", "process"}}},
           {.heading = "CPU", .figure = cpu, .where = {{"peer", "process"}}},
           {.heading = "stream",
@@ -226,14 +229,17 @@ std::string words_for(std::string_view key, std::string_view value) {
   struct Words {
     std::string_view key, value, words;
   };
-  constexpr std::array<Words, 8> known{{{"peer", "process", "Between processes"},
-                                        {"peer", "thread", "Between threads"},
-                                        {"data", "counter", "One counter"},
-                                        {"data", "table", "A table of 1 MiB"},
-                                        {"task", "cpu", "Tasks that compute"},
-                                        {"task", "sleep", "Tasks that sleep"},
-                                        {"task", "empty", "Tasks that do nothing"},
-                                        {"workers", "1", "1 worker"}}};
+  constexpr std::array<Words, 11> known{{{"cpus", "cross", "worker i on CPU i mod 2"},
+                                         {"cpus", "same", "all workers on one CPU"},
+                                         {"cpus", "any", "wherever the kernel puts the workers"},
+                                         {"peer", "process", "Between processes"},
+                                         {"peer", "thread", "Between threads"},
+                                         {"data", "counter", "One counter"},
+                                         {"data", "table", "A table of 1 MiB"},
+                                         {"task", "cpu", "Tasks that compute"},
+                                         {"task", "sleep", "Tasks that sleep"},
+                                         {"task", "empty", "Tasks that do nothing"},
+                                         {"workers", "1", "1 worker"}}};
   for (const Words& each : known) {
     if (each.key == key && each.value == value) return std::string(each.words);
   }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <set>
 #include <sstream>
 #include <string>
@@ -215,7 +216,25 @@ TEST(Csv, quotes_what_would_end_a_field) {
 
 TEST(Findings, need_the_rows_that_they_speak_of) {
   const results::Run none{.file = "", .about = Json::object(), .rows = {}, .failed = {}};
-  EXPECT_THAT(results::findings(Measurements(none), Catalog(none.about)), IsEmpty());
+  EXPECT_THAT(results::findings(Measurements(none)), IsEmpty());
+}
+
+// Whether a mechanism slept is what was counted, whatever its kind is said to do.
+TEST(Findings, tell_sleepers_from_spinners_by_their_switches) {
+  results::Run run{.file = "", .about = Json::object(), .rows = {}, .failed = {}};
+  const auto add = [&](const char* channel, double time, double switches) {
+    run.rows.push_back(
+        {.name = results::parse_name(std::string("round_trip/channel:") + channel +
+                                     "/peer:process/cpus:cross/bytes:64"),
+         .launch = 0,
+         .figures = {{"latency_ns_p50", time}, {"switches_voluntary_per_message", switches}}});
+  };
+  add("adaptive", 200, 0.01);
+  add("blocking", 5000, 1);
+  const auto found = results::findings(Measurements(run));
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_THAT(found[0].says, HasSubstr("5.00 µs (`blocking`) with a peer that sleeps"));
+  EXPECT_THAT(found[0].says, HasSubstr("200 ns (`adaptive`) with one that keeps its CPU busy"));
 }
 
 // Same input, same bytes. After a wanted change:
@@ -238,6 +257,30 @@ TEST(Publish, writes_the_formats_that_were_asked_for) {
   results::publish({.files = {golden / "run.json"}, .out = scratch.path(), .csv = false});
   EXPECT_THAT(scratch.names(), ElementsAre("README.md"));
   EXPECT_THAT(read(scratch.path() / "README.md"), Not(HasSubstr(".csv")));
+}
+
+TEST(Publish, says_how_many_rounds_fitted) {
+  Scratch scratch;
+  Json run = Json::parse(read(golden / "run.json"));
+  run["context"]["ipc_compare"]["rounds"] = 2;
+  run["context"]["ipc_compare"]["rounds_wanted"] = 5;
+  std::ofstream(scratch.path() / "run.json") << run;
+  results::publish({.files = {scratch.path() / "run.json"}, .out = scratch.path()});
+  EXPECT_THAT(read(scratch.path() / "README.md"), HasSubstr("2 of 5 rounds fitted"));
+}
+
+TEST(Publish, refuses_the_same_file_twice) {
+  Scratch scratch;
+  fs::create_symlink(golden / "run.json", scratch.path() / "link.json");
+  try {
+    results::publish({.files = {golden / "run.json", scratch.path() / "link.json"},
+                      .out = scratch.path() / "out"});
+    ADD_FAILURE() << "was accepted";
+  } catch (const results::Failure& failure) {
+    EXPECT_EQ(failure.exit(), results::Exit::usage);
+    EXPECT_THAT(failure.what(), HasSubstr("are the same file"));
+  }
+  EXPECT_FALSE(fs::exists(scratch.path() / "out"));
 }
 
 TEST(Publish, has_at_most_eight_columns) {
