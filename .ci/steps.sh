@@ -18,12 +18,12 @@ interruptible() {
   "$@" </dev/null &
   job=$!
   set +m
-  trap 'signal=${signal:+KILL}; signal=${signal:-INT}; kill -s "$signal" -- "-$job" 2>/dev/null' INT TERM HUP
+  trap 'signal=${signal:+KILL}; signal=${signal:-INT}; kill -s "$signal" -- "-$job" 2>/dev/null' INT TERM HUP QUIT
   while :; do
     wait "$job" && code=0 || code=$?
     kill -0 "$job" 2>/dev/null || break
   done
-  trap - INT TERM HUP
+  trap - INT TERM HUP QUIT
   [ -z "$signal" ] && return "$code"
   kill -s KILL -- "-$job" 2>/dev/null || true  # whoever did not listen
   exit 130

@@ -72,8 +72,8 @@ std::ptrdiff_t lines(const std::string& text) {
 }
 
 TEST_F(Run, refuses_what_it_does_not_know_in_one_line) {
-  for (const char* command :
-       {"bench/run --fast", "bench/run --out", "tests/run --fast", "tests/run slow"}) {
+  for (const char* command : {"bench/run --fast", "bench/run --out", "bench/run --out ''",
+                              "tests/run --fast", "tests/run slow", "tests/run dev release"}) {
     EXPECT_EQ(code_of(command), 2) << command;
     EXPECT_EQ(lines(said()), 1) << said();
   }
@@ -127,22 +127,26 @@ TEST_F(WholeRun, tells_that_no_row_matches) {
   EXPECT_THAT(said(), HasSubstr("no_such_row"));
 }
 
+// By Ctrl-C, by Ctrl-\, and in the way that nothing can be done against.
 TEST_F(WholeRun, stops_at_once_and_leaves_no_process) {
   const auto processes = [] { return leftovers::processes(PROJECT_BINARY_DIR); };
-  const auto before = processes();
-  auto run = start("bench/run --no-install --full --out '" + folder().string() + "/out'");
   const auto until = [](auto condition) {
     for (int tries = 0; tries < 600 && !condition(); ++tries) {
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
     }
     return condition();
   };
-  ASSERT_TRUE(until([&] { return processes().size() > before.size() + 1; })) << said();
-  run.kill(SIGINT);
-  const auto ended = run.join(ipc::Deadline::in(std::chrono::seconds(60)));  // or it hangs
-  ASSERT_TRUE(ended.has_value());
-  EXPECT_EQ(ended->code, 130) << said();
-  EXPECT_TRUE(until([&] { return processes() == before; }));
+  for (const int signal : {SIGINT, SIGQUIT, SIGKILL}) {
+    SCOPED_TRACE(signal);
+    const auto before = processes();
+    auto run = start("bench/run --no-install --full --out '" + folder().string() + "/out'");
+    ASSERT_TRUE(until([&] { return processes().size() > before.size() + 1; })) << said();
+    run.kill(signal);
+    const auto ended = run.join(ipc::Deadline::in(std::chrono::seconds(60)));  // or it hangs
+    ASSERT_TRUE(ended.has_value());
+    if (signal != SIGKILL) EXPECT_EQ(ended->code, 130) << said();
+    EXPECT_TRUE(until([&] { return processes() == before; }));
+  }
 }
 
 }  // namespace
