@@ -21,6 +21,7 @@
 #include "bench/axes.hpp"
 #include "bench/peer.hpp"
 #include "bench/row.hpp"
+#include "ipc/channels/posix_queue.hpp"
 #include "ipc/fd.hpp"
 #include "ipc/futex.hpp"
 #include "ipc/mapping.hpp"
@@ -168,21 +169,16 @@ inline StreamEnds open_unix_stream() {
 }
 
 // A queue descriptor is a file descriptor on Linux (mq_overview(7)).
-inline ipc::Fd open_queue(char direction) {
-  const std::string name = "/ipc-compare-floor-" + std::to_string(::getpid()) + direction;
+inline ipc::Fd open_queue() {
   mq_attr attributes{};
   attributes.mq_maxmsg = 8;
   attributes.mq_msgsize = loop_bytes;
-  ipc::Fd queue(ipc::check("mq_open", [&] {
-    return ::mq_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600, &attributes);
-  }));
-  ::mq_unlink(name.c_str());
-  return queue;
+  return ipc::PosixQueue::create(attributes);
 }
 
 inline Measured posix_queue_loop(const Suite& suite, PeerKind kind, Cpus cpus) {
-  const ipc::Fd there = open_queue('a');
-  const ipc::Fd back = open_queue('b');
+  const ipc::Fd there = open_queue();
+  const ipc::Fd back = open_queue();
   std::array<char, loop_bytes> room{};
   const auto send = [](const ipc::Fd& queue, const char* message, std::size_t bytes) {
     ipc::check("mq_send", [&] { return ::mq_send(queue.get(), message, bytes, 0); });
