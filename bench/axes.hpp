@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "ipc/channel.hpp"
+#include "ipc/wait.hpp"
 
 namespace bench {
 
@@ -18,7 +19,7 @@ inline constexpr std::array peer_kinds{PeerKind::process, PeerKind::thread};
 inline constexpr std::array all_cpus{Cpus::same, Cpus::cross, Cpus::any};
 inline constexpr std::array<std::size_t, 5> message_bytes{1, 64, 1024, 4096, 65536};
 // Between them a cache line fills up: a message and what a ring keeps beside it. Only those who
-// spin are fast enough to show it.
+// poll are fast enough to show it.
 inline constexpr std::array<std::size_t, 2> message_bytes_in_a_cache_line{32, 48};
 inline constexpr std::array<std::size_t, 3> worker_counts{1, 2, 4};
 
@@ -28,6 +29,11 @@ inline constexpr std::string_view to_text(PeerKind peer) {
 
 inline constexpr std::string_view to_text(Cpus cpus) {
   return cpus == Cpus::same ? "same" : cpus == Cpus::cross ? "cross" : "any";
+}
+
+// Where those run who share data: on different CPUs, if there are.
+inline constexpr Cpus worker_cpus(bool two_cpus) {
+  return two_cpus ? Cpus::cross : Cpus::same;
 }
 
 // One point of the axes that every message between two has.
@@ -50,6 +56,11 @@ inline std::optional<std::string> why_absent(const ipc::Traits& traits, PeerKind
   return std::nullopt;
 }
 
+// Looks at shared memory before it sleeps, if it ever does.
+inline constexpr bool polls_first(const ipc::Traits& traits) {
+  return traits.spins || traits.wait == ipc::Adaptive::name;
+}
+
 // Calls visit(Point) for each row of a channel, in the order in which tables show them.
 template <class Visit>
 void for_each_point(const ipc::Traits& traits, bool two_cpus, Visit&& visit) {
@@ -61,7 +72,7 @@ void for_each_point(const ipc::Traits& traits, bool two_cpus, Visit&& visit) {
       if (cpus == Cpus::cross && !two_cpus) continue;
       for (const std::size_t bytes : message_bytes) {
         visit_bytes(peer, cpus, bytes);
-        if (bytes > 1 || !traits.spins) continue;
+        if (bytes > 1 || !polls_first(traits)) continue;
         for (const std::size_t more : message_bytes_in_a_cache_line) visit_bytes(peer, cpus, more);
       }
     }

@@ -101,8 +101,9 @@ Json absent(bool two_cpus) {
         add("/.*/bytes:" + std::to_string(bytes), *reason);
       }
     }
-    if (!C::traits.spins) {
-      add("/.*/bytes:(32|48)", "only who spins is fast enough to show how a cache line fills up");
+    if (!polls_first(C::traits)) {
+      add("/.*/bytes:(32|48)",
+          "only who polls before it sleeps is fast enough to show how a cache line fills up");
     }
   });
   Json list = Json::array();
@@ -116,8 +117,10 @@ Json absent(bool two_cpus) {
   });
   list.push_back({{"rows", "floor/what:cache_line.*/cpus:(same|any)"},
                   {"reason", "two that spin need a CPU each"}});
-  list.push_back({{"rows", "shared_data/.*/cpus:(same|cross)/.*"},
-                  {"reason", "the workers are more than two: the kernel places them"}});
+  list.push_back(
+      {{"rows",
+        two_cpus ? "shared_data/.*/cpus:(same|any)/.*" : "shared_data/.*/cpus:(cross|any)/.*"},
+       {"reason", "every worker has its place: one CPU after the other, round and round"}});
   if (!two_cpus) {
     list.push_back({{"rows", ".*/cpus:cross.*"}, {"reason", "this process may use one CPU only"}});
   }

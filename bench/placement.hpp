@@ -4,9 +4,10 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <fstream>
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bench/axes.hpp"
@@ -24,7 +25,7 @@ inline void set_affinity(const cpu_set_t& set) {
   ipc::check("sched_setaffinity", [&] { return ::sched_setaffinity(0, sizeof set, &set); });
 }
 
-// The CPUs that this process may use, and the two of them that it measures on.
+// The CPUs that this process may use. The first two have a core each wherever there are two cores.
 class Placement {
  public:
   // Requires that the caller is not pinned by an earlier row.
@@ -32,10 +33,10 @@ class Placement {
     for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
       if (CPU_ISSET(cpu, &allowed_)) cpus_.push_back(cpu);
     }
-    if (cpus_.size() > 1) second_ = other_core();
+    if (two_cpus()) std::swap(cpus_[1], *other_core());
   }
 
-  [[nodiscard]] bool two_cpus() const { return second_.has_value(); }
+  [[nodiscard]] bool two_cpus() const { return cpus_.size() > 1; }
 
   // Pins the calling thread.
   void pin_main(Cpus cpus) const { set_affinity(cpus == Cpus::any ? allowed_ : only(cpus_[0])); }
@@ -43,14 +44,16 @@ class Placement {
   void pin_peer(Cpus cpus) const {
     set_affinity(cpus == Cpus::any    ? allowed_
                  : cpus == Cpus::same ? only(cpus_[0])
-                                      : only(second_.value()));
+                                      : only(cpus_.at(1)));
   }
+  // Several that work at the same time go round the CPUs.
+  void pin_worker(std::size_t worker) const { set_affinity(only(cpus_[worker % cpus_.size()])); }
 
   // For the context of a run: "same: 0; cross: 0, 1; any: 2 CPUs".
   [[nodiscard]] std::string text() const {
     const std::string first = std::to_string(cpus_[0]);
     return "same: " + first +
-           (second_ ? "; cross: " + first + ", " + std::to_string(*second_) : "") +
+           (two_cpus() ? "; cross: " + first + ", " + std::to_string(cpus_[1]) : "") +
            "; any: " + std::to_string(cpus_.size()) + (cpus_.size() == 1 ? " CPU" : " CPUs");
   }
 
@@ -63,7 +66,7 @@ class Placement {
   }
 
   // The first CPU that does not share a core with cpus_[0]; where there is none, its sibling.
-  [[nodiscard]] int other_core() const {
+  [[nodiscard]] std::vector<int>::iterator other_core() {
     const auto core = [](int cpu) {
       std::string siblings;  // CPUs of one core have the same list
       std::ifstream("/sys/devices/system/cpu/cpu" + std::to_string(cpu) +
@@ -71,15 +74,13 @@ class Placement {
           siblings;
       return siblings.empty() ? std::to_string(cpu) : siblings;
     };
-    for (const int cpu : cpus_) {
-      if (core(cpu) != core(cpus_[0])) return cpu;
-    }
-    return cpus_[1];
+    const auto found = std::find_if(cpus_.begin(), cpus_.end(),
+                                    [&](int cpu) { return core(cpu) != core(cpus_[0]); });
+    return found == cpus_.end() ? cpus_.begin() + 1 : found;
   }
 
   cpu_set_t allowed_;
   std::vector<int> cpus_;
-  std::optional<int> second_;
 };
 
 // Pins the thread that measures, for one row.
@@ -87,6 +88,9 @@ class Pinned {
  public:
   Pinned(const Placement& placement, Cpus cpus) : placement_(placement) {
     placement_.pin_main(cpus);
+  }
+  Pinned(const Placement& placement, std::size_t worker) : placement_(placement) {
+    placement_.pin_worker(worker);
   }
   Pinned(const Pinned&) = delete;
   Pinned& operator=(const Pinned&) = delete;

@@ -4,8 +4,9 @@
 //   under a lock    worker, worker, ...  -- lock, add, unlock -->  data
 //   to an owner     worker, worker, ...  == update ==>  main  -- add -->  data
 //
-// In rounds: all start together, and the clock runs until every update is applied. Afterwards the
-// data must add up.
+// Worker i runs on CPU i, beginning again when there are no more; the owner is like one more
+// worker. In rounds: all start together, and the clock runs until every update is applied.
+// Afterwards the data must add up.
 #include <sched.h>
 
 #include <array>
@@ -93,7 +94,8 @@ Measured guarded(const Suite& suite, PeerKind kind, const Data& data, std::size_
   for (std::size_t worker = 0; worker < workers; ++worker) {
     peers.emplace_back(
         kind, suite.placement(), Cpus::any,
-        [&board, &data, worker] {
+        [&suite, &board, &data, worker] {
+          suite.placement().pin_worker(worker);
           Cells cells(worker, data.cells);
           return board.rounds.work([&] { board.guard.add(board.cells[cells.next()]); });
         },
@@ -203,6 +205,7 @@ Measured owned(const Suite& suite, PeerKind kind, const Data& data, std::size_t 
     peers.emplace_back(
         kind, suite.placement(), Cpus::any,
         [&, worker] {
+          suite.placement().pin_worker(worker);
           typename C::Sender sender = std::move(ends.senders[worker]);
           if (kind == PeerKind::process) {  // all other ends are copies that nobody here uses
             ends.senders.clear();
@@ -216,6 +219,7 @@ Measured owned(const Suite& suite, PeerKind kind, const Data& data, std::size_t 
         });
   }
   if (kind == PeerKind::process) ends.senders.clear();
+  const Pinned pinned(suite.placement(), workers);
   Measured measured = measure_updates(suite.settings(), rounds, peers,
                                       [&] { owner.apply(rounds.updates_of_a_round()); });
   check_sum(owner.cells(), rounds.updates());
@@ -232,7 +236,7 @@ void add_guard(Suite& suite, const Data& data, std::string_view guard, PeerKind 
                   .with("data", data.name)
                   .with("guard", guard)
                   .with("peer", to_text(peer))
-                  .with("cpus", to_text(Cpus::any))
+                  .with("cpus", to_text(worker_cpus(suite.placement().two_cpus())))
                   .with("workers", workers),
               [&suite, &data, peer, workers, take] { return take(suite, peer, data, workers); });
   }
