@@ -25,7 +25,7 @@ struct Measured {
   double seconds = 0;           // that they took
   double batch = 1;             // operations in a sample
   Usage usage;                  // an operation, of whoever took part
-  Counters counters;            // what this scenario adds
+  Counters counters;            // what is told of it
 };
 
 // A pair of clock reads costs tens of nanoseconds and the clock may step by ten, so what is
@@ -78,11 +78,14 @@ Measured measure(const Settings& settings, Batching batching, Operation&& operat
   }
   measured.usage = (Usage::of_this_thread() - before).per(static_cast<double>(measured.operations));
   measured.seconds = total_ns / 1e9;
+  measured.counters = measured.samples.counters();
+  measured.counters["batch"] = measured.batch;
   return measured;
 }
 
 // Times rounds, each long enough that its start and end do not show. round(count) does `count`
-// times `each` operations, and check() looks at what came of it when the clock has stopped.
+// times `each` operations, and check() looks at what came of it when the clock has stopped. A round
+// is the mean of thousands of operations, and says nothing about the slow ones: no percentiles.
 template <class Round, class Check>
 Measured measure_rounds(const Settings& settings, std::int64_t each, Round&& round, Check&& check) {
   const auto time_round = [&](std::int64_t count) {
@@ -108,6 +111,8 @@ Measured measure_rounds(const Settings& settings, std::int64_t each, Round&& rou
   }
   measured.usage = (Usage::of_this_thread() - before).per(static_cast<double>(measured.operations));
   measured.seconds = total_ns / 1e9;
+  measured.counters["samples"] = static_cast<double>(measured.samples.size());
+  measured.counters["batch"] = measured.batch;
   return measured;
 }
 

@@ -107,9 +107,7 @@ class Suite {
     const double seconds = measured.seconds * static_cast<double>(iterations) /
                            static_cast<double>(measured.operations);
     while (state.KeepRunningBatch(iterations)) state.SetIterationTime(seconds);
-    for (const auto& [name, value] : measured.samples.counters()) state.counters[name] = value;
     for (const auto& [name, value] : measured.counters) state.counters[name] = value;
-    state.counters["batch"] = measured.batch;
   }
 
   Settings settings_;

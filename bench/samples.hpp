@@ -35,7 +35,7 @@ class Samples {
     return sorted[rank(share, sorted.size())];
   }
 
-  // The columns that every row has. Requires samples in nanoseconds.
+  // What they tell of one operation. Requires samples in nanoseconds.
   [[nodiscard]] Counters counters() const {
     if (values_.empty()) throw std::logic_error("a percentile of no samples");
     std::vector<double> sorted = values_;
