@@ -33,7 +33,7 @@ inline constexpr double default_seconds_per_row(Size size) {
     case Size::smoke:
       return 0.002;
     case Size::quick:
-      return 0.016;
+      return 0.010;
     case Size::full:
       return 0.3;
   }
