@@ -98,7 +98,8 @@ Measured measure_rounds(const Settings& settings, std::int64_t each, Round&& rou
   const double wanted_ns = settings.seconds_per_row * 1e9;
   const double round_ns = std::min(wanted_ns / 4, 5e6);
   std::int64_t count = 4;
-  while (time_round(count) < round_ns) count *= 2;
+  // Twice, as in warm_up: a round that was interrupted is long and not big.
+  while (time_round(count) < round_ns || time_round(count) < round_ns) count *= 2;
   Measured measured;
   measured.batch = static_cast<double>(count * each);
   const Usage before = Usage::of_this_thread();
