@@ -558,6 +558,8 @@ TEST(Rows, that_are_absent_are_called_so_by_the_catalog) {
     }
     EXPECT_TRUE(told) << row << " is absent, and nobody says why";
   }
+  // One CPU has no row of those who spin, by which to know that they are missing.
+  if (!bench::Placement().two_cpus()) return;
   for (const Absent& absent : catalogued) {
     EXPECT_TRUE(needed.contains(absent.text)) << absent.text << " is said of no row";
   }
