@@ -45,6 +45,7 @@ struct Table {
 
 // The tables that a declaration asks for, none without rows to show. Lines come in the catalog's
 // order. Of a spread, values that less than half of the lines have are left out.
+// Requires that `spec` outlives the tables.
 std::vector<Table> fill(const TableSpec& spec, const Measurements& measurements,
                         const Catalog& catalog);
 

@@ -64,15 +64,14 @@ class Made {
   Run run_{.file = "made", .about = Json::object(), .rows = {}, .failed = {}};
 };
 
-TableSpec by_size() {
-  return {.id = "t",
-          .title = "T",
-          .question = "",
-          .timed = "",
-          .scenario = "s",
-          .rows = {"channel"},
-          .columns = {{.heading = "", .figure = time, .spread = "bytes"}}};
-}
+// Lives as long as every table made from it.
+const TableSpec by_size{.id = "t",
+                        .title = "T",
+                        .question = "",
+                        .timed = "",
+                        .scenario = "s",
+                        .rows = {"channel"},
+                        .columns = {{.heading = "", .figure = time, .spread = "bytes"}}};
 
 std::vector<std::string> texts(const Table& table, std::size_t line) {
   std::vector<std::string> texts;
@@ -92,7 +91,7 @@ TEST(Table, has_the_median_of_launches_and_numeric_columns_in_order) {
   const auto tables = Made()
                           .row("s/channel:a/bytes:1024", {20, 30, 10})
                           .row("s/channel:a/bytes:64", {5, 5, 5})
-                          .fill(by_size());
+                          .fill(by_size);
   ASSERT_THAT(tables, SizeIs(1));
   EXPECT_THAT(heads(tables[0]), ElementsAre("64 B", "1 KiB"));
   EXPECT_THAT(texts(tables[0], 0), ElementsAre("5.00 ±0 %", "20 ±50 %"));
@@ -103,7 +102,7 @@ TEST(Table, takes_the_median_of_repetitions_within_a_launch_first) {
                           .row("s/channel:a/bytes:1", {10, 20})
                           .row("s/channel:a/bytes:1", {12, 20})
                           .row("s/channel:a/bytes:1", {900, 20})
-                          .fill(by_size());
+                          .fill(by_size);
   EXPECT_THAT(texts(tables[0], 0), ElementsAre("16 ±25 %"));
 }
 
@@ -111,7 +110,7 @@ TEST(Table, splits_where_rows_differ_in_a_key_that_it_does_not_bind) {
   const auto tables = Made()
                           .row("s/channel:a/peer:process/bytes:1", {1})
                           .row("s/channel:a/peer:thread/bytes:1", {2})
-                          .fill(by_size());
+                          .fill(by_size);
   ASSERT_THAT(tables, SizeIs(2));
   EXPECT_EQ(tables[0].part, "Between processes");
   EXPECT_THAT(texts(tables[0], 0), ElementsAre("1.00"));
@@ -129,7 +128,7 @@ TEST(Table, has_lines_in_the_order_of_the_catalog_and_marks_who_spins) {
                           .row("s/channel:owner_second<spin>/bytes:1", {1})
                           .row("s/channel:first/bytes:1", {1})
                           .catalog(catalog)
-                          .fill(by_size());
+                          .fill(by_size);
   ASSERT_THAT(tables[0].lines, SizeIs(4));
   EXPECT_THAT(tables[0].lines[0].labels, ElementsAre("first"));
   EXPECT_FALSE(tables[0].lines[0].spins);
@@ -149,7 +148,7 @@ TEST(Table, says_why_a_cell_is_empty) {
                           .row("s/channel:c/bytes:64", {1, 1})
                           .row("s/channel:d/bytes:64", {1, 1})
                           .catalog(catalog)
-                          .fill(by_size());
+                          .fill(by_size);
   ASSERT_THAT(tables, SizeIs(1));
   EXPECT_THAT(texts(tables[0], 0), ElementsAre("1.00 ±0 %", "–"));
   ASSERT_THAT(tables[0].notes, SizeIs(3));
@@ -167,12 +166,12 @@ TEST(Table, leaves_out_columns_that_few_have) {
                           .row("s/channel:b/bytes:1", {1})
                           .row("s/channel:c/bytes:1", {1})
                           .row("s/channel:c/bytes:48", {1})
-                          .fill(by_size());
+                          .fill(by_size);
   EXPECT_THAT(heads(tables[0]), ElementsAre("1 B"));
 }
 
 TEST(Table, divides_by_the_row_that_a_column_is_relative_to) {
-  TableSpec spec = by_size();
+  TableSpec spec = by_size;
   spec.columns = {
       {.heading = "× loop",
        .figure = time,
@@ -190,7 +189,7 @@ TEST(Table, divides_by_the_row_that_a_column_is_relative_to) {
 }
 
 TEST(Table, is_absent_without_rows) {
-  EXPECT_THAT(Made().row("other/channel:a/bytes:1", {1}).fill(by_size()), IsEmpty());
+  EXPECT_THAT(Made().row("other/channel:a/bytes:1", {1}).fill(by_size), IsEmpty());
 }
 
 TEST(Tables, have_ids_of_their_own_and_fit_a_page) {
