@@ -38,9 +38,37 @@ class SpscLayout {
   static constexpr std::size_t inline_bytes_max = line - 2 * sizeof(std::uint32_t);
 
   struct alignas(line) Slot {
+    using Word = std::uint64_t;
+
     std::atomic<std::uint32_t> sequence;  // of the message here, counted from 1; wraps
     std::uint32_t length;
-    std::array<std::byte, inline_bytes_max> payload;
+    std::array<std::atomic<Word>, inline_bytes_max / sizeof(Word)> payload;
+
+    // Word by word: a wide load of what was stored in other pieces a moment ago waits for the store
+    // buffer, and who sends has often just written its message. Requires at most inline_bytes_max.
+    void write(Bytes message) {
+      for (std::size_t at = 0; at < message.size(); at += sizeof(Word)) {
+        Word word = 0;
+        copy(&word, message.data() + at, message.size() - at);
+        payload[at / sizeof word].store(word, std::memory_order_relaxed);
+      }
+    }
+    void read(Buffer message) const {
+      for (std::size_t at = 0; at < message.size(); at += sizeof(Word)) {
+        const Word word = payload[at / sizeof word].load(std::memory_order_relaxed);
+        copy(message.data() + at, &word, message.size() - at);
+      }
+    }
+
+   private:
+    // A whole word is one instruction, a part of one is a call.
+    static void copy(void* to, const void* from, std::size_t left) {
+      if (left >= sizeof(Word)) {
+        std::memcpy(to, from, sizeof(Word));
+      } else {
+        std::memcpy(to, from, left);
+      }
+    }
   };
   static_assert(sizeof(Slot) == line && std::atomic<std::uint32_t>::is_always_lock_free);
 
@@ -179,7 +207,11 @@ class SpscSender {
     }
     if (closed()) return Outcome::closed;
     auto& slot = ring_.slot(next_);
-    std::memcpy(in_slot ? slot.payload.data() : ring_.bulk(at), message.data(), message.size());
+    if (in_slot) {
+      slot.write(message);
+    } else {
+      std::memcpy(ring_.bulk(at), message.data(), message.size());
+    }
     slot.length = static_cast<std::uint32_t>(message.size());
     bulk_ = end;
     // Release: whoever sees the number sees the length and the payload (partner: receive).
@@ -256,7 +288,7 @@ class SpscReceiver {
     }
     check_buffer_size(length, buffer.size());
     if (length <= SpscLayout::inline_bytes_max) {
-      std::memcpy(buffer.data(), slot.payload.data(), length);
+      slot.read(buffer.first(length));
     } else {
       const std::uint64_t at = ring_.place(consumed_.bulk, length);
       std::memcpy(buffer.data(), ring_.bulk(at), length);
