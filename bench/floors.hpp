@@ -21,7 +21,7 @@
 #include "bench/axes.hpp"
 #include "bench/peer.hpp"
 #include "bench/row.hpp"
-#include "ipc/channels/posix_queue.hpp"
+#include "ipc/channels.hpp"
 #include "ipc/fd.hpp"
 #include "ipc/futex.hpp"
 #include "ipc/mapping.hpp"
