@@ -32,9 +32,8 @@ concept WaitStrategy = std::default_initializable<W> &&
   { W::notify(event) } -> std::same_as<void>;
 };
 
-// Polls `ready` at most `rounds` times. The pause between polls is not for politeness: without it
-// the line that is polled bounces once more while its writer is still writing (measured: 1.25 times
-// the cache-line floor there and back without, 1.05 with).
+// Polls `ready` at most `rounds` times. The pause between polls leaves the line that is polled
+// alone while its writer is still writing.
 template <class Ready>
 bool spin(Ready&& ready, std::uint32_t rounds) {
   for (std::uint32_t round = 0; round < rounds; ++round) {
