@@ -53,7 +53,7 @@ Json channels() {
                     {"senders", to_text(traits.senders)},
                     {"receivers", to_text(traits.receivers)},
                     {"crosses_processes", traits.crosses_processes},
-                    {"tells_of_peer_death", traits.tells_of_peer_death},
+                    {"tells_of_peer_death", traits.tells_of_peer_death()},
                     {"waiter_may_be_killed", traits.waiter_may_be_killed},
                     {"spins", traits.spins},
                     {"wait", traits.wait},

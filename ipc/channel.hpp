@@ -12,7 +12,7 @@
 //   for the next receive.
 // - When every sender is gone, receivers get what was sent and then `closed`. When every receiver
 //   is gone, senders get `closed`. If the peers were killed, an end that waits without a deadline
-//   learns it only where Traits::tells_of_peer_death; one with a deadline always does.
+//   learns it only where Traits::tells_of_peer_death(); one with a deadline always does.
 // - An end belongs to one thread at a time. Of an end of Arity::many, clone() makes one more.
 // - Nothing is left behind, whoever is killed, except for what Traits::outlives_crash names.
 #pragma once
@@ -66,11 +66,17 @@ struct Traits {
   Arity senders = Arity::one;
   Arity receivers = Arity::one;
   bool crosses_processes = true;
-  bool tells_of_peer_death = false;  // at once, even to an end that waits without a deadline
-  bool waiter_may_be_killed = true;  // without harm to anybody else
-  bool spins = false;                // a waiting end keeps its CPU busy
-  std::string_view wait = "kernel";  // how an end waits
+  std::string_view death_notice = "";  // what tells an end that waits that its peers were killed
+  bool waiter_may_be_killed = true;    // without harm to anybody else
+  bool tries_without_waiting =
+      true;            // with Deadline::now(), whatever a peer was doing when it stopped
+  bool spins = false;  // a waiting end keeps its CPU busy
+  std::string_view wait = "kernel";             // how an end waits
   std::string_view outlives_crash = "nothing";  // what is left after kill -9 of everybody
+  std::string_view opened_by = "who inherits it or is handed it";  // who else may get at it
+
+  // At once, even to an end that waits without a deadline.
+  [[nodiscard]] constexpr bool tells_of_peer_death() const { return !death_notice.empty(); }
 };
 
 template <class S>

@@ -54,7 +54,7 @@ TYPED_TEST(ChannelFaultTest, AReceiverLearnsThatItsSenderWasKilled) {
   EXPECT_EQ(receiver->receive(buffer, Deadline::in(20ms)).outcome, Outcome::timed_out);
   peer.kill();
   // Without a deadline only where the mechanism tells; with one always.
-  if (TypeParam::traits.tells_of_peer_death) {
+  if (TypeParam::traits.tells_of_peer_death()) {
     expect_closed(*receiver, Deadline::never());
   } else {
     expect_closed(*receiver, Deadline::in(200ms));
@@ -74,7 +74,7 @@ TYPED_TEST(ChannelFaultTest, ASenderLearnsThatItsReceiverWasKilled) {
   EXPECT_EQ(outcome, Outcome::timed_out);
   peer.kill();
   do {  // a peer that took its message late has made room
-    outcome = sender->send(tests::message(0, small_bytes), TypeParam::traits.tells_of_peer_death
+    outcome = sender->send(tests::message(0, small_bytes), TypeParam::traits.tells_of_peer_death()
                                                                ? Deadline::never()
                                                                : Deadline::in(200ms));
   } while (outcome == Outcome::done);

@@ -21,6 +21,7 @@ struct BoostQueue {
       .senders = Arity::many,
       .receivers = Arity::many,
       .waiter_may_be_killed = false,
+      .tries_without_waiting = false,  // a lock is held meanwhile
       .wait = "condition variable",
       .outlives_crash = "a name, between open and hand-over",
   };

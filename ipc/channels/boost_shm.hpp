@@ -22,6 +22,7 @@ struct BoostShm {
       .senders = Arity::many,
       .receivers = Arity::many,
       .waiter_may_be_killed = false,
+      .tries_without_waiting = false,  // a lock is held meanwhile
       .wait = "condition variable",
       .outlives_crash = "a name, between open and hand-over",
   };

@@ -17,6 +17,7 @@ struct ShmMutex {
       .message_bytes_max = std::size_t{1} << 30,
       .senders = Arity::many,
       .receivers = Arity::many,
+      .tries_without_waiting = false,  // a lock is held meanwhile
       .wait = "futex",
   };
 

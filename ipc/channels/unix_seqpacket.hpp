@@ -20,7 +20,7 @@ class UnixSeqpacket {
       .message_bytes_max = std::size_t{128} << 10,  // fits the send buffer of a default system
       .senders = Arity::many,
       .receivers = Arity::many,
-      .tells_of_peer_death = true,  // end of file, EPIPE
+      .death_notice = "end of file, EPIPE",
   };
 
   class Sender {

@@ -13,7 +13,7 @@ struct UnixStream {
   static constexpr std::string_view name = "unix_stream";
   static constexpr Traits traits{
       .message_bytes_max = std::size_t{1} << 30,
-      .tells_of_peer_death = true,  // end of file, EPIPE
+      .death_notice = "end of file, EPIPE",
   };
 
   using Sender = FramedSender;
