@@ -16,10 +16,9 @@
 
 #include <gtest/gtest.h>
 
-#include "ipc/channels.hpp"
 #include "ipc/parcel.hpp"
 #include "ipc/process.hpp"
-#include "tests/channel_peers.hpp"
+#include "tests/channel_cases.hpp"
 #include "tests/messages.hpp"
 
 namespace {
@@ -28,44 +27,52 @@ using ipc::Deadline;
 using ipc::Outcome;
 using tests::expect_closed;
 using tests::expect_number;
-using tests::ProcessPeer;
+using tests::PeerKind;
 using tests::require;
 using tests::send_number;
 using namespace std::chrono_literals;
 
 constexpr std::size_t small_bytes = 48;
 
-template <class C>
-class ChannelFaultTest : public testing::Test {};
-TYPED_TEST_SUITE(ChannelFaultTest, ipc::AllChannels::into<testing::Types>);
+class ChannelFaultTest : public testing::TestWithParam<ipc::AnyChannel> {
+ protected:
+  [[nodiscard]] static const ipc::AnyChannel& channel() { return GetParam(); }
+  [[nodiscard]] static const ipc::Traits& traits() { return channel().traits; }
+};
+
+INSTANTIATE_TEST_SUITE_P(Every, ChannelFaultTest,
+                         testing::ValuesIn(tests::channels_between_processes()),
+                         [](const auto& each) { return tests::case_name(each.param.name); });
 
 // Sleeps until it is killed.
 void wait_to_be_killed() {
   for (;;) std::this_thread::sleep_for(1h);
 }
 
-TYPED_TEST(ChannelFaultTest, AReceiverLearnsThatItsSenderWasKilled) {
-  auto [peer, receiver] = tests::connect_to_sender<TypeParam, ProcessPeer>({}, [](auto& sender) {
-    send_number(sender, 0, small_bytes);
-    wait_to_be_killed();
-  });
+TEST_P(ChannelFaultTest, AReceiverLearnsThatItsSenderWasKilled) {
+  auto [peer, receiver] =
+      tests::connect_to_sender(channel(), PeerKind::process, {}, [](auto& sender) {
+        send_number(sender, 0, small_bytes);
+        wait_to_be_killed();
+      });
   expect_number(*receiver, 0, small_bytes);
   std::vector<std::byte> buffer(4096);
   EXPECT_EQ(receiver->receive(buffer, Deadline::in(20ms)).outcome, Outcome::timed_out);
   peer.kill();
   // Without a deadline only where the mechanism tells; with one always.
-  if (TypeParam::traits.tells_of_peer_death()) {
+  if (traits().tells_of_peer_death()) {
     expect_closed(*receiver, Deadline::never());
   } else {
     expect_closed(*receiver, Deadline::in(200ms));
   }
 }
 
-TYPED_TEST(ChannelFaultTest, ASenderLearnsThatItsReceiverWasKilled) {
-  auto [peer, sender] = tests::connect_to_receiver<TypeParam, ProcessPeer>({}, [](auto& receiver) {
-    expect_number(receiver, 0, small_bytes);
-    wait_to_be_killed();
-  });
+TEST_P(ChannelFaultTest, ASenderLearnsThatItsReceiverWasKilled) {
+  auto [peer, sender] =
+      tests::connect_to_receiver(channel(), PeerKind::process, {}, [](auto& receiver) {
+        expect_number(receiver, 0, small_bytes);
+        wait_to_be_killed();
+      });
   send_number(*sender, 0, small_bytes);
   Outcome outcome = Outcome::done;
   for (std::uint64_t i = 1; outcome == Outcome::done; ++i) {  // until it is full
@@ -74,24 +81,24 @@ TYPED_TEST(ChannelFaultTest, ASenderLearnsThatItsReceiverWasKilled) {
   EXPECT_EQ(outcome, Outcome::timed_out);
   peer.kill();
   do {  // a peer that took its message late has made room
-    outcome = sender->send(tests::message(0, small_bytes), TypeParam::traits.tells_of_peer_death()
-                                                               ? Deadline::never()
-                                                               : Deadline::in(200ms));
+    outcome =
+        sender->send(tests::message(0, small_bytes),
+                     traits().tells_of_peer_death() ? Deadline::never() : Deadline::in(200ms));
   } while (outcome == Outcome::done);
   EXPECT_EQ(outcome, Outcome::closed);
 }
 
 // A sender that is killed at a random moment of its work: what arrives is whole and in order.
-TYPED_TEST(ChannelFaultTest, ASenderKilledAtAnyMomentLeavesNoTornMessage) {
-  constexpr std::size_t large_bytes =
-      std::min(TypeParam::traits.message_bytes_max, std::size_t{64} << 10);
+TEST_P(ChannelFaultTest, ASenderKilledAtAnyMomentLeavesNoTornMessage) {
+  const std::size_t large_bytes = std::min(traits().message_bytes_max, std::size_t{64} << 10);
   std::mt19937 random(20250101);
   for (int round = 0; round < 20; ++round) {
     const std::size_t size = round % 2 == 0 ? small_bytes : large_bytes;
-    auto [peer, receiver] = tests::connect_to_sender<TypeParam, ProcessPeer>(
-        {.message_bytes = size}, [size](auto& sender) {
-          for (std::uint64_t i = 0;; ++i) send_number(sender, i, size);
-        });
+    auto [peer, receiver] = tests::connect_to_sender(channel(), PeerKind::process,
+                                                     {.message_bytes = size}, [size](auto& sender) {
+                                                       for (std::uint64_t i = 0;; ++i)
+                                                         send_number(sender, i, size);
+                                                     });
     std::vector<std::byte> buffer(size);
     std::uint64_t next = 0;
     const auto receive_one = [&] {
@@ -100,7 +107,7 @@ TYPED_TEST(ChannelFaultTest, ASenderKilledAtAnyMomentLeavesNoTornMessage) {
         received = receiver->receive(buffer, Deadline::in(200ms));
       } catch (const std::system_error& error) {
         // A lock of Boost that died with its owner: the channel is lost, and says so.
-        EXPECT_FALSE(TypeParam::traits.waiter_may_be_killed) << error.what();
+        EXPECT_FALSE(traits().waiter_may_be_killed) << error.what();
         return false;
       }
       if (received.outcome != Outcome::done) {
@@ -123,7 +130,7 @@ TYPED_TEST(ChannelFaultTest, ASenderKilledAtAnyMomentLeavesNoTornMessage) {
 }
 
 // An end goes to a process that did not inherit it.
-TYPED_TEST(ChannelFaultTest, AnEndCanBeHandedOver) {
+TEST_P(ChannelFaultTest, AnEndCanBeHandedOver) {
   std::array<int, 2> sockets{};
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets.data()), 0);
   ipc::Fd ours(sockets[0]);
@@ -133,9 +140,9 @@ TYPED_TEST(ChannelFaultTest, AnEndCanBeHandedOver) {
   ipc::Process peer([&] {
     ours.reset();
     auto first = ipc::Parcel::receive(theirs);
-    typename TypeParam::Receiver receiver(*first);
+    auto receiver = channel().unpack_receiver(*first);
     auto second = ipc::Parcel::receive(theirs);
-    typename TypeParam::Sender sender(*second);
+    auto sender = channel().unpack_sender(*second);
     for (std::uint64_t i = 0; i < 100; ++i) {
       expect_number(receiver, i, small_bytes);
       send_number(sender, i, small_bytes);
@@ -144,8 +151,8 @@ TYPED_TEST(ChannelFaultTest, AnEndCanBeHandedOver) {
     return 0;
   });
   theirs.reset();
-  auto there = TypeParam::open(options);
-  auto back = TypeParam::open(options);
+  auto there = channel().open(options);
+  auto back = channel().open(options);
   ipc::Parcel first;
   std::move(there.second).pack(first);
   ASSERT_TRUE(first.send(ours));
@@ -180,7 +187,7 @@ std::string left_behind(pid_t pid) {
   return found;
 }
 
-TYPED_TEST(ChannelFaultTest, NothingIsLeftWhenEverybodyIsKilled) {
+TEST_P(ChannelFaultTest, NothingIsLeftWhenEverybodyIsKilled) {
   // In an IPC namespace of its own, where nobody else's queues come and go.
   constexpr int no_namespace = 77;
   ipc::Process lab([] {
@@ -189,7 +196,7 @@ TYPED_TEST(ChannelFaultTest, NothingIsLeftWhenEverybodyIsKilled) {
     }
     for (const bool handed_over : {false, true}) {
       ipc::Process user([handed_over] {
-        auto ends = TypeParam::open({.handed_over = handed_over});
+        auto ends = channel().open({.handed_over = handed_over});
         send_number(ends.first, 0, small_bytes);
         wait_to_be_killed();
         return 0;
@@ -216,10 +223,10 @@ std::size_t open_descriptors() {
   return static_cast<std::size_t>(std::distance(begin(fds), end(fds)));
 }
 
-TYPED_TEST(ChannelFaultTest, DescriptorsAreGivenBack) {
+TEST_P(ChannelFaultTest, DescriptorsAreGivenBack) {
   const std::size_t before = open_descriptors();
   for (int i = 0; i < 20; ++i) {
-    auto ends = TypeParam::open({});
+    auto ends = channel().open({});
     send_number(ends.first, 0, small_bytes);
     expect_number(ends.second, 0, small_bytes);
     auto moved = std::move(ends.first);
@@ -239,9 +246,9 @@ std::set<int> descriptors_without_close_on_exec() {
   return found;
 }
 
-TYPED_TEST(ChannelFaultTest, NoDescriptorSurvivesExec) {
+TEST_P(ChannelFaultTest, NoDescriptorSurvivesExec) {
   const auto before = descriptors_without_close_on_exec();
-  auto ends = TypeParam::open({});
+  auto ends = channel().open({});
   EXPECT_EQ(descriptors_without_close_on_exec(), before);
 }
 

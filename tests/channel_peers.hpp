@@ -1,6 +1,7 @@
 // The other side of a channel under test: a thread, or a forked process.
 #pragma once
 
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <functional>
@@ -10,7 +11,7 @@
 #include <thread>
 #include <utility>
 
-#include "ipc/channel.hpp"
+#include "ipc/any_channel.hpp"
 #include "ipc/process.hpp"
 
 namespace tests {
@@ -20,92 +21,93 @@ inline void require(bool condition, const std::string& what) {
   if (!condition) throw std::runtime_error(what);
 }
 
-class ThreadPeer {
- public:
-  static constexpr bool is_process = false;
+enum class PeerKind : std::uint8_t { thread, process };
 
-  explicit ThreadPeer(std::function<void()> main)
-      : failure_(std::make_unique<std::string>()),
-        thread_([failure = failure_.get(), main = std::move(main)]() mutable {
-          try {
-            main();
-          } catch (const std::exception& error) {
-            *failure = error.what();
-          }
-          main = nullptr;  // destroys the ends that it holds
-        }) {}
+class Peer {
+ public:
+  // Runs `main`; a thread destroys it when it returns, and with it the ends that it holds.
+  Peer(PeerKind kind, std::function<void()> main) : failure_(std::make_unique<std::string>()) {
+    if (kind == PeerKind::process) {
+      process_ = ipc::Process([&main] {
+        main();
+        return 0;
+      });
+      return;
+    }
+    thread_ = std::jthread([failure = failure_.get(), main = std::move(main)]() mutable {
+      try {
+        main();
+      } catch (const std::exception& error) {
+        *failure = error.what();
+      }
+      main = nullptr;
+    });
+  }
 
   // What went wrong on the other side; empty when nothing did.
   std::string join() {
+    if (!thread_.joinable()) {
+      const auto status = process_.join();
+      return status->success() ? "" : "the peer " + status->text();
+    }
     thread_.join();
     return *failure_;
   }
 
- private:
-  std::unique_ptr<std::string> failure_;
-  std::jthread thread_;
-};
-
-class ProcessPeer {
- public:
-  static constexpr bool is_process = true;
-
-  explicit ProcessPeer(const std::function<void()>& main)
-      : process_([&] {
-          main();
-          return 0;
-        }) {}
-
-  std::string join() {
-    const auto status = process_.join();
-    return status->success() ? "" : "the peer " + status->text();
-  }
-  // Returns when it is dead.
+  // Returns when it is dead. Requires a process.
   void kill() {
     process_.kill(SIGKILL);
     process_.join();
   }
+  [[nodiscard]] const ipc::Process& process() const { return process_; }
 
  private:
+  std::unique_ptr<std::string> failure_;
   ipc::Process process_;
+  std::jthread thread_;
 };
 
 // An end on our side, and the peer that has the other one. Every copy that one side does not need
 // is destroyed there.
-template <class Peer, class End>
+template <class End>
 struct Connected {
   Peer peer;
   std::unique_ptr<End> end;  // goes first, so that a peer that waits for it comes to its end
 };
 
-template <class Peer, class Ours, class Theirs, class Main>
-Connected<Peer, Ours> connect(Ours ours, Theirs theirs, Main main) {
-  // Shared, because std::function wants to be copied.
-  const auto our_end =
-      std::make_shared<std::unique_ptr<Ours>>(std::make_unique<Ours>(std::move(ours)));
-  const auto their_end =
-      std::make_shared<std::unique_ptr<Theirs>>(std::make_unique<Theirs>(std::move(theirs)));
-  Peer peer([our_end, their_end, main] {
-    if constexpr (Peer::is_process) our_end->reset();
+// std::function wants to be copied, ends do not.
+template <class End>
+std::shared_ptr<std::unique_ptr<End>> shared(End end) {
+  return std::make_shared<std::unique_ptr<End>>(std::make_unique<End>(std::move(end)));
+}
+
+template <class Ours, class Theirs, class Main>
+Connected<Ours> connect(PeerKind kind, Ours ours, Theirs theirs, Main main) {
+  const auto our_end = shared(std::move(ours));
+  const auto their_end = shared(std::move(theirs));
+  Peer peer(kind, [kind, our_end, their_end, main] {
+    if (kind == PeerKind::process) our_end->reset();
     main(**their_end);
     their_end->reset();
   });
-  if constexpr (Peer::is_process) their_end->reset();
+  if (kind == PeerKind::process) their_end->reset();
   return {std::move(peer), std::move(*our_end)};
 }
 
 // main(Receiver&) runs at the peer; we get the sender.
-template <class Channel, class Peer, class Main>
-auto connect_to_receiver(const ipc::Options& options, Main main) {
-  auto ends = Channel::open(options);
-  return connect<Peer>(std::move(ends.first), std::move(ends.second), main);
+template <class Main>
+auto connect_to_receiver(const ipc::AnyChannel& channel, PeerKind kind, const ipc::Options& options,
+                         Main main) {
+  auto ends = channel.open(options);
+  return connect(kind, std::move(ends.first), std::move(ends.second), main);
 }
 
 // main(Sender&) runs at the peer; we get the receiver.
-template <class Channel, class Peer, class Main>
-auto connect_to_sender(const ipc::Options& options, Main main) {
-  auto ends = Channel::open(options);
-  return connect<Peer>(std::move(ends.second), std::move(ends.first), main);
+template <class Main>
+auto connect_to_sender(const ipc::AnyChannel& channel, PeerKind kind, const ipc::Options& options,
+                       Main main) {
+  auto ends = channel.open(options);
+  return connect(kind, std::move(ends.second), std::move(ends.first), main);
 }
 
 }  // namespace tests

@@ -8,7 +8,6 @@
 #include <memory>
 #include <span>
 #include <thread>
-#include <type_traits>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -26,9 +25,15 @@ using ipc::Outcome;
 using tests::expect_closed;
 using tests::require;
 
-template <class Case>
-class ChannelVolumeTest : public testing::Test {};
-TYPED_TEST_SUITE(ChannelVolumeTest, tests::ChannelCases);
+class ChannelVolumeTest : public testing::TestWithParam<tests::ChannelCase> {
+ protected:
+  [[nodiscard]] static const ipc::AnyChannel& channel() { return GetParam().channel; }
+  [[nodiscard]] static const ipc::Traits& traits() { return channel().traits; }
+};
+
+INSTANTIATE_TEST_SUITE_P(Every, ChannelVolumeTest,
+                         testing::ValuesIn(tests::channel_cases(ipc::all_channels())),
+                         [](const auto& each) { return tests::name_of(each.param); });
 
 // A message of a fan-in: who sent it, and which one it is.
 struct Tagged {
@@ -37,47 +42,38 @@ struct Tagged {
   std::uint64_t check;
 };
 
-TYPED_TEST(ChannelVolumeTest, ManySendersAndManyReceiversLoseNothingAndKeepEachSendersOrder) {
-  constexpr std::uint64_t senders = TypeParam::Channel::traits.senders == Arity::many ? 4 : 1;
-  constexpr std::uint64_t receivers = TypeParam::Channel::traits.receivers == Arity::many ? 3 : 1;
+TEST_P(ChannelVolumeTest, ManySendersAndManyReceiversLoseNothingAndKeepEachSendersOrder) {
+  const std::uint64_t senders = traits().senders == Arity::many ? 4 : 1;
+  const std::uint64_t receivers = traits().receivers == Arity::many ? 3 : 1;
   constexpr std::uint64_t messages = 3000;
-  using Peer = typename TypeParam::Peer;
+  const tests::PeerKind kind = GetParam().peer;
   // Counts what arrived, of every sender and number, over all receivers.
   const ipc::Mapping seen = ipc::Mapping::create(senders * messages);
   auto* const count = reinterpret_cast<std::atomic<std::uint8_t>*>(seen.data());
 
-  auto ends = TypeParam::Channel::open({.message_bytes = sizeof(Tagged)});
-  const auto clone = [](const auto& end) {
-    using End = std::remove_cvref_t<decltype(end)>;
-    if constexpr (ipc::Cloneable<End>) {
-      return std::make_shared<std::unique_ptr<End>>(std::make_unique<End>(end.clone()));
-    } else {
-      return std::make_shared<std::unique_ptr<End>>();
-    }
-  };
-  const auto own = [](auto end) {
-    using End = decltype(end);
-    return std::make_shared<std::unique_ptr<End>>(std::make_unique<End>(std::move(end)));
-  };
-  std::vector<decltype(own(std::move(ends.first)))> sender_ends;
-  std::vector<decltype(own(std::move(ends.second)))> receiver_ends;
-  for (std::uint64_t i = 1; i < senders; ++i) sender_ends.push_back(clone(ends.first));
-  for (std::uint64_t i = 1; i < receivers; ++i) receiver_ends.push_back(clone(ends.second));
-  sender_ends.push_back(own(std::move(ends.first)));
-  receiver_ends.push_back(own(std::move(ends.second)));
+  auto ends = channel().open({.message_bytes = sizeof(Tagged)});
+  std::vector<std::shared_ptr<std::unique_ptr<ipc::AnySender>>> sender_ends;
+  std::vector<std::shared_ptr<std::unique_ptr<ipc::AnyReceiver>>> receiver_ends;
+  for (std::uint64_t i = 1; i < senders; ++i) {
+    sender_ends.push_back(tests::shared(ends.first.clone()));
+  }
+  for (std::uint64_t i = 1; i < receivers; ++i) {
+    receiver_ends.push_back(tests::shared(ends.second.clone()));
+  }
+  sender_ends.push_back(tests::shared(std::move(ends.first)));
+  receiver_ends.push_back(tests::shared(std::move(ends.second)));
 
   // A process inherits every end and keeps one.
-  const auto keep = [sender_ends, receiver_ends](const void* mine) {
-    if constexpr (Peer::is_process) {
-      for (const auto& end : sender_ends)
-        if (end.get() != mine) end->reset();
-      for (const auto& end : receiver_ends)
-        if (end.get() != mine) end->reset();
-    }
+  const auto keep = [kind, sender_ends, receiver_ends](const void* mine) {
+    if (kind != tests::PeerKind::process) return;
+    for (const auto& end : sender_ends)
+      if (end.get() != mine) end->reset();
+    for (const auto& end : receiver_ends)
+      if (end.get() != mine) end->reset();
   };
-  std::vector<Peer> peers;
+  std::vector<tests::Peer> peers;
   for (std::uint64_t i = 0; i < senders; ++i) {
-    peers.emplace_back([keep, i, end = sender_ends[i]] {
+    peers.emplace_back(kind, [keep, i, end = sender_ends[i]] {
       keep(end.get());
       for (std::uint64_t number = 0; number < messages; ++number) {
         const Tagged tagged{i, number, tests::mix(i * messages + number)};
@@ -89,7 +85,7 @@ TYPED_TEST(ChannelVolumeTest, ManySendersAndManyReceiversLoseNothingAndKeepEachS
     });
   }
   for (std::uint64_t i = 0; i < receivers; ++i) {
-    peers.emplace_back([keep, count, end = receiver_ends[i]] {
+    peers.emplace_back(kind, [keep, count, senders, end = receiver_ends[i]] {
       keep(end.get());
       std::map<std::uint64_t, std::uint64_t> next;  // by sender: the least number still possible
       Tagged tagged{};
@@ -106,86 +102,83 @@ TYPED_TEST(ChannelVolumeTest, ManySendersAndManyReceiversLoseNothingAndKeepEachS
       end->reset();
     });
   }
-  if constexpr (Peer::is_process) keep(nullptr);
+  keep(nullptr);
   for (auto& peer : peers) EXPECT_EQ(peer.join(), "");
   EXPECT_EQ(std::count(count, count + senders * messages, 1), senders * messages);
 }
 
 // All of them asleep, and no room for more than one message or mark.
-TYPED_TEST(ChannelVolumeTest, TheEndWakesEveryReceiverThatWaits) {
-  using Channel = typename TypeParam::Channel;
-  if constexpr (Channel::traits.receivers == Arity::many) {
-    for (int round = 0; round < 5; ++round) {
-      auto ends = Channel::open({.message_bytes = 8, .capacity = {.bytes = 8, .messages = 1}});
-      std::vector<tests::ThreadPeer> peers;
-      for (int i = 0; i < 3; ++i) {
-        peers.emplace_back(
-            [end = std::make_shared<typename Channel::Receiver>(ends.second.clone())] {
-              std::array<std::byte, 8> buffer{};
-              while (end->receive(buffer, Deadline::never()).outcome == Outcome::done) {
-              }
-            });
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-      const std::array<std::byte, 8> message{};
-      require(ends.first.send(message, Deadline::never()) == Outcome::done, "not sent");
-      { const auto gone = std::move(ends.first); }
-      for (auto& peer : peers) EXPECT_EQ(peer.join(), "");
+TEST_P(ChannelVolumeTest, TheEndWakesEveryReceiverThatWaits) {
+  if (traits().receivers == Arity::one) {
+    EXPECT_THROW(channel().open({}).second.clone(), ipc::NotSupported);
+    return;
+  }
+  for (int round = 0; round < 5; ++round) {
+    auto ends = channel().open({.message_bytes = 8, .capacity = {.bytes = 8, .messages = 1}});
+    std::vector<tests::Peer> peers;
+    for (int i = 0; i < 3; ++i) {
+      peers.emplace_back(
+          tests::PeerKind::thread, [end = std::make_shared<ipc::AnyReceiver>(ends.second.clone())] {
+            std::array<std::byte, 8> buffer{};
+            while (end->receive(buffer, Deadline::never()).outcome == Outcome::done) {
+            }
+          });
     }
-  } else {
-    static_assert(!ipc::Cloneable<typename Channel::Receiver>,
-                  "one receiver, but it can be cloned");
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    const std::array<std::byte, 8> message{};
+    require(ends.first.send(message, Deadline::never()) == Outcome::done, "not sent");
+    { const auto gone = std::move(ends.first); }
+    for (auto& peer : peers) EXPECT_EQ(peer.join(), "");
   }
 }
 
-TYPED_TEST(ChannelVolumeTest, TheLastReceiverFreesEverySenderThatWaits) {
-  using Channel = typename TypeParam::Channel;
-  if constexpr (Channel::traits.senders == Arity::many) {
-    for (int round = 0; round < 5; ++round) {
-      auto ends = Channel::open({.message_bytes = 8, .capacity = {.bytes = 8, .messages = 1}});
-      std::vector<tests::ThreadPeer> peers;
-      for (int i = 0; i < 4; ++i) {
-        peers.emplace_back([end = std::make_shared<typename Channel::Sender>(ends.first.clone())] {
-          const std::array<std::byte, 8> message{};
-          while (end->send(message, Deadline::never()) == Outcome::done) {
-          }
-        });
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-      { const auto gone = std::move(ends.second); }
-      for (auto& peer : peers) EXPECT_EQ(peer.join(), "");
+TEST_P(ChannelVolumeTest, TheLastReceiverFreesEverySenderThatWaits) {
+  if (traits().senders == Arity::one) {
+    EXPECT_THROW(channel().open({}).first.clone(), ipc::NotSupported);
+    return;
+  }
+  for (int round = 0; round < 5; ++round) {
+    auto ends = channel().open({.message_bytes = 8, .capacity = {.bytes = 8, .messages = 1}});
+    std::vector<tests::Peer> peers;
+    for (int i = 0; i < 4; ++i) {
+      peers.emplace_back(tests::PeerKind::thread,
+                         [end = std::make_shared<ipc::AnySender>(ends.first.clone())] {
+                           const std::array<std::byte, 8> message{};
+                           while (end->send(message, Deadline::never()) == Outcome::done) {
+                           }
+                         });
     }
-  } else {
-    static_assert(!ipc::Cloneable<typename Channel::Sender>, "one sender, but it can be cloned");
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    { const auto gone = std::move(ends.second); }
+    for (auto& peer : peers) EXPECT_EQ(peer.join(), "");
   }
 }
 
-TYPED_TEST(ChannelVolumeTest, AVolumeOfMessagesArrivesWhole) {
+TEST_P(ChannelVolumeTest, AVolumeOfMessagesArrivesWhole) {
   // Checked by number and content. Mechanisms that make system calls for every message get a
   // tenth, and so do builds that are not optimised.
-  constexpr bool calls = TypeParam::Channel::traits.wait == "kernel";
+  const bool calls = traits().wait == "kernel";
 #ifdef NDEBUG
-  constexpr std::uint64_t messages = calls ? 1'000'000 : 10'000'000;
+  const std::uint64_t messages = calls ? 1'000'000 : 10'000'000;
 #else
-  constexpr std::uint64_t messages = calls ? 50'000 : 500'000;
+  const std::uint64_t messages = calls ? 50'000 : 500'000;
 #endif
   using Message = std::array<std::uint64_t, 4>;
   const auto make = [](std::uint64_t number) {
     const std::uint64_t word = tests::mix(number);
     return Message{number, word, ~word, word + number};
   };
-  auto [peer, sender] =
-      tests::connect_to_receiver<typename TypeParam::Channel, typename TypeParam::Peer>(
-          {.message_bytes = sizeof(Message)}, [=](auto& receiver) {
-            Message got{};
-            for (std::uint64_t i = 0; i < messages; ++i) {
-              const auto received =
-                  receiver.receive(std::as_writable_bytes(std::span(got)), Deadline::never());
-              require(received == ipc::Received{Outcome::done, sizeof got}, "a message is missing");
-              require(got == make(i), "message " + std::to_string(i) + " is not what was sent");
-            }
-            expect_closed(receiver);
-          });
+  auto [peer, sender] = tests::connect_to_receiver(
+      channel(), GetParam().peer, {.message_bytes = sizeof(Message)}, [=](auto& receiver) {
+        Message got{};
+        for (std::uint64_t i = 0; i < messages; ++i) {
+          const auto received =
+              receiver.receive(std::as_writable_bytes(std::span(got)), Deadline::never());
+          require(received == ipc::Received{Outcome::done, sizeof got}, "a message is missing");
+          require(got == make(i), "message " + std::to_string(i) + " is not what was sent");
+        }
+        expect_closed(receiver);
+      });
   for (std::uint64_t i = 0; i < messages; ++i) {
     const Message next = make(i);
     ASSERT_EQ(sender->send(std::as_bytes(std::span(next)), Deadline::never()), Outcome::done);
