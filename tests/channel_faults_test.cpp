@@ -94,17 +94,17 @@ TEST_P(ChannelFaultTest, ASenderKilledAtAnyMomentLeavesNoTornMessage) {
   std::mt19937 random(20250101);
   for (int round = 0; round < 20; ++round) {
     const std::size_t size = round % 2 == 0 ? small_bytes : large_bytes;
-    auto [peer, receiver] = tests::connect_to_sender(channel(), PeerKind::process,
-                                                     {.message_bytes = size}, [size](auto& sender) {
-                                                       for (std::uint64_t i = 0;; ++i)
-                                                         send_number(sender, i, size);
-                                                     });
+    auto connected = tests::connect_to_sender(channel(), PeerKind::process, {.message_bytes = size},
+                                              [size](auto& sender) {
+                                                for (std::uint64_t i = 0;; ++i)
+                                                  send_number(sender, i, size);
+                                              });
     std::vector<std::byte> buffer(size);
     std::uint64_t next = 0;
     const auto receive_one = [&] {
       ipc::Received received{};
       try {
-        received = receiver->receive(buffer, Deadline::in(200ms));
+        received = connected.end->receive(buffer, Deadline::in(200ms));
       } catch (const std::system_error& error) {
         // A lock of Boost that died with its owner: the channel is lost, and says so.
         EXPECT_FALSE(traits().waiter_may_be_killed) << error.what();
@@ -122,7 +122,7 @@ TEST_P(ChannelFaultTest, ASenderKilledAtAnyMomentLeavesNoTornMessage) {
     const auto until = Deadline::in(std::chrono::microseconds(random() % 3000));
     while (!until.expired() && receive_one()) {
     }
-    peer.kill();
+    connected.peer.kill();
     while (receive_one()) {
     }
     ASSERT_FALSE(testing::Test::HasFailure()) << "round " << round;
