@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "ipc/channel.hpp"
-#include "ipc/wait.hpp"
+#include "ipc/waits.hpp"
 
 namespace bench {
 

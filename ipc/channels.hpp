@@ -16,8 +16,8 @@
 
 namespace ipc {
 
-using AllChannels =
-    TypeList<Pipe, UnixStream, UnixSeqpacket, PosixQueue, SysvQueue, BoostQueue, BoostShm, ShmMutex,
-             SpscRing<Spin>, SpscRing<Futex>, SpscRing<Adaptive>>;
+using AllChannels = TypeList<Pipe, UnixStream, UnixSeqpacket, PosixQueue, SysvQueue, BoostQueue,
+                             BoostShm, ShmMutex, SpscRing<Spin>, SpscRing<Yield>, SpscRing<Futex>,
+                             SpscRing<Adaptive>, SpscRing<EventFd>>;
 
 }  // namespace ipc

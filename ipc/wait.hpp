@@ -1,16 +1,50 @@
 // How to wait for shared memory to change: a parameter of the mechanisms that have no kernel
-// object. A strategy belongs to one end; the eventcount beside the data is what the two ends share.
+// object. The strategies are in ipc/waits/, a file each.
+//
+// A strategy has two parts: a Place in shared memory, beside the data, and an object W that each
+// end keeps for itself, with whatever the end needs beside the memory (a descriptor, what it
+// learned).
 #pragma once
 
-#include <algorithm>
 #include <concepts>
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 #include "ipc/deadline.hpp"
-#include "ipc/eventcount.hpp"
+#include "ipc/parcel.hpp"
 
 namespace ipc {
+
+template <class W>
+concept WaitStrategy = std::movable<W> && std::constructible_from<W, Parcel&> &&
+    std::is_trivially_destructible_v<typename W::Place> &&  // all bytes zero is a fresh one
+    requires(W wait, const W& shared, typename W::Place& place, bool (*ready)(), Deadline deadline,
+             Parcel& parcel) {
+  { W::name } -> std::convertible_to<std::string_view>;
+  { W::spins } -> std::convertible_to<bool>;  // keeps its CPU busy
+  // For a new place. Every end that waits or notifies there holds a clone, or its packed copy.
+  { W::open() } -> std::same_as<W>;
+  { shared.clone() } -> std::same_as<W>;
+  { std::move(wait).pack(parcel) } -> std::same_as<void>;
+  // True once ready() is; false at the deadline.
+  { wait.await(place, ready, deadline) } -> std::same_as<bool>;
+  // Called after ready() was made true. Everybody who waits at this place looks again.
+  { wait.notify(place) } -> std::same_as<void>;
+};
+
+// A strategy whose ends share nothing but the memory.
+template <class W>
+class OwnsNothing {
+ public:
+  OwnsNothing() = default;
+  explicit OwnsNothing(Parcel&) {}
+
+  static W open() { return W(); }
+  [[nodiscard]] W clone() const { return W(); }
+  void pack(Parcel&) && {}
+};
 
 // Tells the core that this is a spinning loop.
 inline void relax() {
@@ -21,83 +55,24 @@ inline void relax() {
 #endif
 }
 
-template <class W>
-concept WaitStrategy = std::default_initializable<W> &&
-    requires(W wait, Eventcount& event, bool (*ready)(), Deadline deadline) {
-  { W::name } -> std::convertible_to<std::string_view>;
-  { W::spins } -> std::convertible_to<bool>;
-  // True once ready() is; false at the deadline.
-  { wait.await(event, ready, deadline) } -> std::same_as<bool>;
-  // Called after ready() was made true.
-  { W::notify(event) } -> std::same_as<void>;
-};
-
-// Polls `ready` at most `rounds` times. The pause between polls leaves the line that is polled
-// alone while its writer is still writing.
-template <class Ready>
-bool spin(Ready&& ready, std::uint32_t rounds) {
+// Looks at `ready` at most `rounds` times, with a pause() after each look that fails.
+template <class Ready, class Pause>
+bool spin(Ready&& ready, std::uint32_t rounds, Pause&& pause) {
   for (std::uint32_t round = 0; round < rounds; ++round) {
     if (ready()) return true;
-    relax();
+    pause();
   }
   return false;
 }
 
-// Never sleeps: the fastest answer, for a CPU of its own.
-struct Spin {
-  static constexpr std::string_view name = "spin";
-  static constexpr bool spins = true;
-
-  template <class Ready>
-  bool await(Eventcount&, Ready&& ready, Deadline deadline) {
-    constexpr std::uint32_t rounds_between_clock_reads = 1024;
-    if (deadline.is_now()) return ready();
-    for (;;) {
-      if (spin(ready, rounds_between_clock_reads)) return true;
-      if (deadline.expired()) return ready();
-    }
+// The same until the deadline; reads the clock once in so many rounds.
+template <class Ready, class Pause>
+bool spin_until(Deadline deadline, Ready&& ready, std::uint32_t rounds, Pause&& pause) {
+  if (deadline.is_now()) return ready();
+  for (;;) {
+    if (spin(ready, rounds, pause)) return true;
+    if (deadline.expired()) return ready();
   }
-  static void notify(Eventcount&) {}
-};
-
-// Sleeps at once: the least CPU time, a wake-up for each answer that was not there yet.
-struct Futex {
-  static constexpr std::string_view name = "futex";
-  static constexpr bool spins = false;
-
-  template <class Ready>
-  bool await(Eventcount& event, Ready&& ready, Deadline deadline) {
-    return event.await(ready, deadline);
-  }
-  static void notify(Eventcount& event) { event.notify_all(); }
-};
-
-// Spins for as long as spinning has been paying off, then sleeps.
-class Adaptive {
- public:
-  static constexpr std::string_view name = "adaptive";
-  static constexpr bool spins = false;
-
-  template <class Ready>
-  bool await(Eventcount& event, Ready&& ready, Deadline deadline) {
-    if (deadline.is_now()) return ready();
-    if (spin(ready, rounds_)) {
-      rounds_ = std::min(rounds_ + rounds_ / 2, rounds_max);
-      return true;
-    }
-    rounds_ = std::max(rounds_ / 2, rounds_min);
-    return event.await(ready, deadline);
-  }
-  static void notify(Eventcount& event) { event.notify_all(); }
-
- private:
-  // A round with a pause is 10 to 50 ns: the most is about what a sleep and a wake-up cost, the
-  // least still notices when the peer has become quick again.
-  static constexpr std::uint32_t rounds_max = 2048;
-  static constexpr std::uint32_t rounds_min = 64;
-  std::uint32_t rounds_ = rounds_max;
-};
-
-static_assert(WaitStrategy<Spin> && WaitStrategy<Futex> && WaitStrategy<Adaptive>);
+}
 
 }  // namespace ipc

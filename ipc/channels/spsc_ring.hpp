@@ -27,11 +27,12 @@
 #include "ipc/mapping.hpp"
 #include "ipc/message_size.hpp"
 #include "ipc/parcel.hpp"
-#include "ipc/wait.hpp"
+#include "ipc/waits.hpp"
 
 namespace ipc {
 
 // Where things lie in the mapping, and the copies of it that each end keeps for itself.
+template <class Place>
 class SpscLayout {
  public:
   static constexpr std::size_t line = 64;
@@ -86,8 +87,8 @@ class SpscLayout {
     std::uint64_t message_bytes;
     alignas(line) std::atomic<std::uint64_t> consumed_slots{0};  // written by the receiver
     std::atomic<std::uint64_t> consumed_bulk{0};
-    alignas(line) Eventcount message;
-    alignas(line) Eventcount room;
+    alignas(line) Place message{};
+    alignas(line) Place room{};
     alignas(line) std::atomic<bool> sender_gone{false};
     std::atomic<bool> receiver_gone{false};
   };
@@ -159,11 +160,18 @@ class SpscLayout {
 template <WaitStrategy W>
 class SpscSender {
  public:
-  SpscSender(SpscLayout ring, Lifeline lifeline)
-      : ring_(std::move(ring)), lifeline_(std::move(lifeline)) {}
+  using Layout = SpscLayout<typename W::Place>;
+
+  SpscSender(Layout ring, Lifeline lifeline, W message, W room)
+      : ring_(std::move(ring)),
+        lifeline_(std::move(lifeline)),
+        message_(std::move(message)),
+        room_(std::move(room)) {}
   explicit SpscSender(Parcel& parcel)
       : ring_(parcel),
         lifeline_(parcel),
+        message_(parcel),
+        room_(parcel),
         next_(parcel.take<std::uint64_t>()),
         bulk_(parcel.take<std::uint64_t>()) {}
 
@@ -172,28 +180,29 @@ class SpscSender {
   ~SpscSender() {
     if (!lifeline_.attached() || !lifeline_.leave()) return;
     ring_.header().sender_gone.store(true, std::memory_order_release);  // partner: receive
-    W::notify(ring_.header().message);
+    message_.notify(ring_.header().message);
   }
 
   void pack(Parcel& parcel) && {
     std::move(ring_).pack(parcel);
     std::move(lifeline_).pack(parcel);
+    std::move(message_).pack(parcel);
+    std::move(room_).pack(parcel);
     parcel.put(next_);
     parcel.put(bulk_);
   }
 
   [[nodiscard]] Capacity capacity() const {
-    return {.bytes = ring_.slots() * SpscLayout::line + ring_.bulk_bytes(),
-            .messages = ring_.slots()};
+    return {.bytes = ring_.slots() * Layout::line + ring_.bulk_bytes(), .messages = ring_.slots()};
   }
 
   Outcome send(Bytes message, Deadline deadline) {
     check_message_size(message.size(), ring_.message_bytes());
     auto& header = ring_.header();
     const auto closed = [&] { return header.receiver_gone.load(std::memory_order_acquire); };
-    const bool in_slot = message.size() <= SpscLayout::inline_bytes_max;
+    const bool in_slot = message.size() <= Layout::inline_bytes_max;
     const std::uint64_t at = in_slot ? bulk_ : ring_.place(bulk_, message.size());
-    const std::uint64_t end = in_slot ? bulk_ : at + SpscLayout::round_up(message.size());
+    const std::uint64_t end = in_slot ? bulk_ : at + Layout::round_up(message.size());
     if (!has_room(end)) {
       const auto ready = [&] {
         // Acquire: the receiver has read what lay there before we write over it (partner: publish).
@@ -201,7 +210,7 @@ class SpscSender {
         consumed_.bulk = header.consumed_bulk.load(std::memory_order_acquire);
         return has_room(end) || closed();
       };
-      if (!wait_.await(header.room, ready, deadline)) {
+      if (!room_.await(header.room, ready, deadline)) {
         return lifeline_.peers_gone() ? Outcome::closed : Outcome::timed_out;
       }
     }
@@ -216,7 +225,7 @@ class SpscSender {
     bulk_ = end;
     // Release: whoever sees the number sees the length and the payload (partner: receive).
     slot.sequence.store(static_cast<std::uint32_t>(++next_), std::memory_order_release);
-    W::notify(header.message);
+    message_.notify(header.message);
     return Outcome::done;
   }
 
@@ -226,22 +235,30 @@ class SpscSender {
            bulk_end - consumed_.bulk <= ring_.bulk_bytes();
   }
 
-  SpscLayout ring_;
+  Layout ring_;
   Lifeline lifeline_;
-  W wait_;
-  std::uint64_t next_ = 0;         // messages sent
-  std::uint64_t bulk_ = 0;         // position after the last payload
-  SpscLayout::Consumed consumed_;  // what the receiver had published when we last looked
+  W message_;
+  W room_;
+  std::uint64_t next_ = 0;              // messages sent
+  std::uint64_t bulk_ = 0;              // position after the last payload
+  typename Layout::Consumed consumed_;  // what the receiver had published when we last looked
 };
 
 template <WaitStrategy W>
 class SpscReceiver {
  public:
-  SpscReceiver(SpscLayout ring, Lifeline lifeline)
-      : ring_(std::move(ring)), lifeline_(std::move(lifeline)) {}
+  using Layout = SpscLayout<typename W::Place>;
+
+  SpscReceiver(Layout ring, Lifeline lifeline, W message, W room)
+      : ring_(std::move(ring)),
+        lifeline_(std::move(lifeline)),
+        message_(std::move(message)),
+        room_(std::move(room)) {}
   explicit SpscReceiver(Parcel& parcel)
       : ring_(parcel),
         lifeline_(parcel),
+        message_(parcel),
+        room_(parcel),
         consumed_{.slots = parcel.take<std::uint64_t>(), .bulk = parcel.take<std::uint64_t>()},
         published_(consumed_) {}
 
@@ -252,12 +269,14 @@ class SpscReceiver {
   ~SpscReceiver() {
     if (!lifeline_.attached() || !lifeline_.leave()) return;
     ring_.header().receiver_gone.store(true, std::memory_order_release);  // partner: send
-    W::notify(ring_.header().room);
+    room_.notify(ring_.header().room);
   }
 
   void pack(Parcel& parcel) && {
     std::move(ring_).pack(parcel);
     std::move(lifeline_).pack(parcel);
+    std::move(message_).pack(parcel);
+    std::move(room_).pack(parcel);
     parcel.put(consumed_.slots);
     parcel.put(consumed_.bulk);
   }
@@ -274,7 +293,7 @@ class SpscReceiver {
       const auto ready = [&] {
         return arrived() || header.sender_gone.load(std::memory_order_acquire);
       };
-      const bool in_time = wait_.await(header.message, ready, deadline);
+      const bool in_time = message_.await(header.message, ready, deadline);
       if (!in_time && !lifeline_.peers_gone()) return {Outcome::timed_out};
       // What was sent before the sender went is seen now that we know that it went.
       if (!arrived()) return {Outcome::closed};
@@ -287,12 +306,12 @@ class SpscReceiver {
                                " are possible");
     }
     check_buffer_size(length, buffer.size());
-    if (length <= SpscLayout::inline_bytes_max) {
+    if (length <= Layout::inline_bytes_max) {
       slot.read(buffer.first(length));
     } else {
       const std::uint64_t at = ring_.place(consumed_.bulk, length);
       std::memcpy(buffer.data(), ring_.bulk(at), length);
-      consumed_.bulk = at + SpscLayout::round_up(length);
+      consumed_.bulk = at + Layout::round_up(length);
     }
     ++consumed_.slots;
     if (consumed_.slots - published_.slots >= ring_.slots() / 4 ||
@@ -310,14 +329,15 @@ class SpscReceiver {
     header.consumed_bulk.store(consumed_.bulk, std::memory_order_release);
     header.consumed_slots.store(consumed_.slots, std::memory_order_release);
     published_ = consumed_;
-    W::notify(header.room);
+    room_.notify(header.room);
   }
 
-  SpscLayout ring_;
+  Layout ring_;
   Lifeline lifeline_;
-  W wait_;
-  SpscLayout::Consumed consumed_;
-  SpscLayout::Consumed published_;
+  W message_;
+  W room_;
+  typename Layout::Consumed consumed_;
+  typename Layout::Consumed published_;
 };
 
 template <WaitStrategy W>
@@ -339,12 +359,15 @@ class SpscRing {
 
   static std::pair<Sender, Receiver> open(const Options& options = {}) {
     check_options(name, traits, options);
-    const SpscLayout ring(options);
+    const typename Sender::Layout ring(options);
     auto lifelines = Lifeline::open();
-    return {Sender(ring, std::move(lifelines.first)), Receiver(ring, std::move(lifelines.second))};
+    W message = W::open();
+    W room = W::open();
+    return {Sender(ring, std::move(lifelines.first), message.clone(), room.clone()),
+            Receiver(ring, std::move(lifelines.second), std::move(message), std::move(room))};
   }
 };
 
-static_assert(Channel<SpscRing<Spin>> && Channel<SpscRing<Futex>> && Channel<SpscRing<Adaptive>>);
+static_assert(Channel<SpscRing<Spin>> && Channel<SpscRing<EventFd>>);
 
 }  // namespace ipc
