@@ -12,19 +12,17 @@
 // A peer that was killed raises no flag; the lifeline knows, and a wait with a deadline asks it.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <atomic>
-#include <chrono>
 #include <concepts>
 #include <memory>
 #include <new>
 #include <optional>
 #include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
+#include "ipc/backoff.hpp"
 #include "ipc/channel.hpp"
 #include "ipc/held_message.hpp"
 #include "ipc/lifeline.hpp"
@@ -44,22 +42,6 @@ concept MessageQueue = std::movable<Q> && std::constructible_from<Q, Parcel&> &&
   { q.try_receive(room) } -> std::same_as<std::optional<std::size_t>>;
   { shared.clone() } -> std::same_as<Q>;
   { std::move(q).pack(parcel) } -> std::same_as<void>;
-};
-
-// For what has no wait with a monotonic deadline: look again, less and less often.
-class Backoff {
- public:
-  // False at the deadline.
-  bool wait(Deadline deadline) {
-    if (deadline.expired()) return false;
-    std::this_thread::sleep_for(step_);
-    step_ = std::min(step_ * 2, longest);
-    return true;
-  }
-
- private:
-  static constexpr std::chrono::microseconds longest{1000};
-  std::chrono::microseconds step_{20};
 };
 
 // A message of no bytes, at an address that is not null: the calls may not be given one.
