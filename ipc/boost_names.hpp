@@ -20,8 +20,8 @@
 namespace ipc {
 
 // The name of a shared memory object of Boost, which knows nothing else. It is removed as soon as
-// the object is open, or, for ends that are handed over, when the other process has opened it; a
-// guardian removes the name of ends that nobody ever took.
+// the object is open. Where ends are handed over, any number of processes may open it yet: then a
+// guardian removes it when the last end is gone.
 class BoostName {
  public:
   BoostName() : text_{} {

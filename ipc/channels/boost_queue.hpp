@@ -23,7 +23,7 @@ struct BoostQueue {
       .waiter_may_be_killed = false,
       .tries_without_waiting = false,  // a lock is held meanwhile
       .wait = "condition variable",
-      .outlives_crash = "a name, between open and hand-over",
+      .outlives_crash = "the name of ends that are handed over, if its guardian is killed too",
   };
 
   class Queue {
@@ -34,9 +34,7 @@ struct BoostQueue {
     explicit Queue(Parcel& parcel)
         : name_(parcel), queue_(boost_call("message_queue(open_only)", [&] {
             return std::make_shared<Boost>(boost::interprocess::open_only, name_.c_str());
-          })) {
-      name_.remove();
-    }
+          })) {}
     void pack(Parcel& parcel) && { name_.pack(parcel); }
     [[nodiscard]] Queue clone() const { return {name_, queue_}; }
 

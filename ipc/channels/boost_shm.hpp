@@ -24,7 +24,7 @@ struct BoostShm {
       .waiter_may_be_killed = false,
       .tries_without_waiting = false,  // a lock is held meanwhile
       .wait = "condition variable",
-      .outlives_crash = "a name, between open and hand-over",
+      .outlives_crash = "the name of ends that are handed over, if its guardian is killed too",
   };
 
   class Sync {
@@ -80,9 +80,7 @@ struct BoostShm {
                                 return std::make_shared<Segment>(boost::interprocess::open_only,
                                                                  name_.c_str());
                               })),
-          shared_(find(*segment_)) {
-      name_.remove();
-    }
+          shared_(find(*segment_)) {}
     void pack(Parcel& parcel) && { name_.pack(parcel); }
     [[nodiscard]] Memory clone() const { return {name_, segment_}; }
     [[nodiscard]] LockedFifo<Sync>& shared() const { return *shared_; }
