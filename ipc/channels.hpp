@@ -5,6 +5,7 @@
 #include "ipc/channel.hpp"
 #include "ipc/channels/boost_queue.hpp"
 #include "ipc/channels/boost_shm.hpp"
+#include "ipc/channels/fifo.hpp"
 #include "ipc/channels/pipe.hpp"
 #include "ipc/channels/posix_queue.hpp"
 #include "ipc/channels/shm_mutex.hpp"
@@ -16,8 +17,12 @@
 
 namespace ipc {
 
-using AllChannels = TypeList<Pipe, UnixStream, UnixSeqpacket, PosixQueue, SysvQueue, BoostQueue,
-                             BoostShm, ShmMutex, SpscRing<Spin>, SpscRing<Yield>, SpscRing<Futex>,
-                             SpscRing<Adaptive>, SpscRing<EventFd>>;
+using AllChannels = TypeList<           //
+    Pipe, Fifo,                         // pipes
+    UnixStream, UnixSeqpacket,          // sockets
+    PosixQueue, SysvQueue, BoostQueue,  // message queues
+    BoostShm, ShmMutex,                 // shared memory under a lock
+    SpscRing<Spin>, SpscRing<Yield>, SpscRing<Futex>, SpscRing<Adaptive>,
+    SpscRing<EventFd>>;  // rings
 
 }  // namespace ipc
