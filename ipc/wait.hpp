@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "ipc/deadline.hpp"
+#include "ipc/eventcount.hpp"
 #include "ipc/parcel.hpp"
 
 namespace ipc {
@@ -34,10 +35,12 @@ concept WaitStrategy = std::movable<W> && std::constructible_from<W, Parcel&> &&
   { wait.notify(place) } -> std::same_as<void>;
 };
 
-// A strategy whose ends share nothing but the memory.
+// A strategy whose ends share nothing but an eventcount in the memory.
 template <class W>
 class OwnsNothing {
  public:
+  using Place = Eventcount;
+
   OwnsNothing() = default;
   explicit OwnsNothing(Parcel&) {}
 

@@ -3,12 +3,13 @@
 
 #include <array>
 #include <atomic>
+#include <concepts>
 #include <cstdint>
 #include <new>
 
 #include "ipc/eventcount.hpp"
 #include "ipc/mapping.hpp"
-#include "ipc/wait.hpp"
+#include "ipc/waits/futex.hpp"
 #include "pools/options.hpp"
 
 namespace pools {
@@ -39,7 +40,7 @@ struct Board {
   template <ipc::WaitStrategy Wait>
   void ring() {
     events.fetch_add(1, std::memory_order_release);
-    Wait::notify(bell);
+    Wait().notify(bell);
   }
 };
 
@@ -52,16 +53,15 @@ struct WaitOf {
   using type = ipc::Futex;
 };
 template <class C>
-requires requires {
-  typename C::Wait;
-}
+requires std::derived_from<typename C::Wait, ipc::OwnsNothing<typename C::Wait>>
 struct WaitOf<C> {
   using type = typename C::Wait;
 };
 
 }  // namespace detail
 
-// How the pool waits for answers over this channel: as the channel itself waits, where it says so.
+// How the pool waits for answers over this channel: as the channel itself waits, where it says so
+// and that takes no more than memory.
 template <class C>
 using WaitOf = typename detail::WaitOf<C>::type;
 

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "ipc/eventcount.hpp"
 #include "ipc/wait.hpp"
 
 namespace ipc {
@@ -13,7 +12,6 @@ class Adaptive : public OwnsNothing<Adaptive> {
   using OwnsNothing::OwnsNothing;
   static constexpr std::string_view name = "adaptive";
   static constexpr bool spins = false;
-  using Place = Eventcount;
 
   template <class Ready>
   bool await(Place& place, Ready&& ready, Deadline deadline) {

@@ -2,7 +2,6 @@
 // that was not there yet. futex(2)
 #pragma once
 
-#include "ipc/eventcount.hpp"
 #include "ipc/wait.hpp"
 
 namespace ipc {
@@ -11,7 +10,6 @@ struct Futex : OwnsNothing<Futex> {
   using OwnsNothing::OwnsNothing;
   static constexpr std::string_view name = "futex";
   static constexpr bool spins = false;
-  using Place = Eventcount;
 
   template <class Ready>
   bool await(Place& place, Ready&& ready, Deadline deadline) {

@@ -9,7 +9,6 @@ struct Spin : OwnsNothing<Spin> {
   using OwnsNothing::OwnsNothing;
   static constexpr std::string_view name = "spin";
   static constexpr bool spins = true;
-  struct Place {};
 
   // The pause between looks leaves the line alone while its writer is still writing.
   template <class Ready>

@@ -12,7 +12,6 @@ struct Yield : OwnsNothing<Yield> {
   using OwnsNothing::OwnsNothing;
   static constexpr std::string_view name = "yield";
   static constexpr bool spins = true;
-  struct Place {};
 
   template <class Ready>
   bool await(Place&, Ready&& ready, Deadline deadline) {
