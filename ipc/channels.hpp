@@ -11,17 +11,18 @@
 #include "ipc/channels/shm_mutex.hpp"
 #include "ipc/channels/spsc_ring.hpp"
 #include "ipc/channels/sysv_queue.hpp"
+#include "ipc/channels/unix_datagram.hpp"
 #include "ipc/channels/unix_seqpacket.hpp"
 #include "ipc/channels/unix_stream.hpp"
 #include "ipc/type_list.hpp"
 
 namespace ipc {
 
-using AllChannels = TypeList<           //
-    Pipe, Fifo,                         // pipes
-    UnixStream, UnixSeqpacket,          // sockets
-    PosixQueue, SysvQueue, BoostQueue,  // message queues
-    BoostShm, ShmMutex,                 // shared memory under a lock
+using AllChannels = TypeList<                 //
+    Pipe, Fifo,                               // pipes
+    UnixStream, UnixSeqpacket, UnixDatagram,  // sockets
+    PosixQueue, SysvQueue, BoostQueue,        // message queues
+    BoostShm, ShmMutex,                       // shared memory under a lock
     SpscRing<Spin>, SpscRing<Yield>, SpscRing<Futex>, SpscRing<Adaptive>,
     SpscRing<EventFd>>;  // rings
 
