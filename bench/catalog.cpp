@@ -46,9 +46,9 @@ std::string_view to_text(bool yes) {
 
 Json channels() {
   Json list = Json::array();
-  ipc::AllChannels::for_each([&]<class C>() {
-    const ipc::Traits& traits = C::traits;
-    list.push_back({{"name", C::name},
+  for (const ipc::AnyChannel& channel : ipc::all_channels()) {
+    const ipc::Traits& traits = channel.traits;
+    list.push_back({{"name", channel.name},
                     {"message_bytes_max", traits.message_bytes_max},
                     {"senders", to_text(traits.senders)},
                     {"receivers", to_text(traits.receivers)},
@@ -58,18 +58,17 @@ Json channels() {
                     {"spins", traits.spins},
                     {"wait", traits.wait},
                     {"outlives_crash", traits.outlives_crash}});
-  });
+  }
   return list;
 }
 
-// "process_pipe" is a pool of processes over pipe.
 Json pools() {
   Json list = Json::array();
-  ::pools::AllPools::for_each([&]<class Pool>() {
-    const std::string_view name = Pool::name;
-    const auto cut = name.find('_');
-    list.push_back({{"name", name}, {"kind", name.substr(0, cut)}, {"over", name.substr(cut + 1)}});
-  });
+  for (const ::pools::PoolKind& kind : ::pools::all_pools()) {
+    list.push_back({{"name", kind.name},
+                    {"kind", kind.processes() ? "process" : "thread"},
+                    {"over", kind.over}});
+  }
   return list;
 }
 
@@ -85,27 +84,27 @@ Json locks() {
 Json absent(bool two_cpus) {
   // Channels that lack the same rows for the same reason are told together.
   std::map<std::pair<std::string, std::string>, std::string> together;
-  ipc::AllChannels::for_each([&]<class C>() {
+  for (const ipc::AnyChannel& channel : ipc::all_channels()) {
     const auto add = [&](const std::string& rest, const std::string& reason) {
       std::string& names = together[{rest, reason}];
-      names.append(names.empty() ? "" : "|").append(C::name);
+      names.append(names.empty() ? "" : "|").append(channel.name);
     };
     const std::size_t shortest = message_bytes.front();
     for (const PeerKind peer : peer_kinds) {
-      if (const auto reason = why_absent(C::traits, peer, shortest)) {
+      if (const auto reason = why_absent(channel.traits, peer, shortest)) {
         add("/peer:" + std::string(to_text(peer)) + "/.*", *reason);
       }
     }
     for (const std::size_t bytes : message_bytes) {
-      if (const auto reason = why_absent(C::traits, PeerKind::thread, bytes)) {
+      if (const auto reason = why_absent(channel.traits, PeerKind::thread, bytes)) {
         add("/.*/bytes:" + std::to_string(bytes), *reason);
       }
     }
-    if (!polls_first(C::traits)) {
+    if (!polls_first(channel.traits)) {
       add("/.*/bytes:(32|48)",
           "only who polls before it sleeps is fast enough to show how a cache line fills up");
     }
-  });
+  }
   Json list = Json::array();
   for (const auto& [key, names] : together) {
     list.push_back({{"rows", "(round_trip|one_way)/channel:(" + names + ")" + key.first},

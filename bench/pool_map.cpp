@@ -80,9 +80,9 @@ void check_results(const std::vector<std::uint64_t>& results,
   }
 }
 
-template <class Pool, class Task>
-Measured pool_map(const Suite& suite, std::size_t workers) {
-  Pool pool({.workers = workers});
+template <class Task>
+Measured pool_map(const Suite& suite, const pools::PoolKind& kind, std::size_t workers) {
+  pools::AnyPool pool(kind, {.workers = workers});
   std::vector<std::uint64_t> numbers;
   std::vector<std::uint64_t> results;
   Measured measured = measure_rounds(
@@ -99,17 +99,17 @@ Measured pool_map(const Suite& suite, std::size_t workers) {
 }
 
 void add_rows(Suite& suite) {
-  pools::AllPools::for_each([&]<class Pool>() {
+  for (const pools::PoolKind& kind : pools::all_pools()) {
     ipc::TypeList<Empty, Cpu, Sleep>::for_each([&]<class Task>() {
       for (const std::size_t workers : worker_counts) {
         suite.add(RowName("pool_map")
-                      .with("pool", Pool::name)
+                      .with("pool", kind.name)
                       .with("task", Task::name)
                       .with("workers", workers),
-                  [&suite, workers] { return pool_map<Pool, Task>(suite, workers); });
+                  [&suite, kind, workers] { return pool_map<Task>(suite, kind, workers); });
       }
     });
-  });
+  }
 }
 
 }  // namespace

@@ -3,13 +3,16 @@
 
 #include <array>
 #include <atomic>
-#include <concepts>
 #include <cstdint>
 #include <new>
+#include <string_view>
 
+#include "ipc/any_channel.hpp"
 #include "ipc/eventcount.hpp"
 #include "ipc/mapping.hpp"
-#include "ipc/waits/futex.hpp"
+#include "ipc/waits/adaptive.hpp"
+#include "ipc/waits/spin.hpp"
+#include "ipc/waits/yield.hpp"
 #include "pools/options.hpp"
 
 namespace pools {
@@ -37,32 +40,32 @@ struct Board {
     return memory;
   }
 
-  template <ipc::WaitStrategy Wait>
   void ring() {
     events.fetch_add(1, std::memory_order_release);
-    Wait().notify(bell);
+    bell.notify_all();  // a system call only when somebody sleeps
   }
 };
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
-namespace detail {
+// Waits for the board's bell as the pool's channel waits for messages: who chose a channel that
+// spins wants the answers as fast.
+class BellWait {
+ public:
+  explicit BellWait(const ipc::Traits& channel) : wait_(channel.wait) {}
 
-template <class C>
-struct WaitOf {
-  using type = ipc::Futex;
+  // True once ready() is; false at the deadline.
+  template <class Ready>
+  bool await(ipc::Eventcount& bell, Ready&& ready, ipc::Deadline deadline) {
+    if (wait_ == ipc::Spin::name) return ipc::Spin().await(bell, ready, deadline);
+    if (wait_ == ipc::Yield::name) return ipc::Yield().await(bell, ready, deadline);
+    if (wait_ == ipc::Adaptive::name) return adaptive_.await(bell, ready, deadline);
+    return bell.await(ready, deadline);
+  }
+
+ private:
+  std::string_view wait_;
+  ipc::Adaptive adaptive_;
 };
-template <class C>
-requires std::derived_from<typename C::Wait, ipc::OwnsNothing<typename C::Wait>>
-struct WaitOf<C> {
-  using type = typename C::Wait;
-};
-
-}  // namespace detail
-
-// How the pool waits for answers over this channel: as the channel itself waits, where it says so
-// and that takes no more than memory.
-template <class C>
-using WaitOf = typename detail::WaitOf<C>::type;
 
 }  // namespace pools

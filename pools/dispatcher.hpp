@@ -37,22 +37,24 @@
 namespace pools {
 
 // All members may be called from any thread at any time.
-template <ipc::Channel C>
 class Dispatcher final : public Engine {
  public:
   // Throws std::system_error or std::invalid_argument when the channels cannot be had, and leaves
   // nothing behind then.
-  Dispatcher(const Options& options, std::size_t piece_bytes)
+  Dispatcher(const ipc::AnyChannel& channel, const Options& options, std::size_t piece_bytes)
       : options_(options),
+        waiter_may_be_killed_(channel.traits.waiter_may_be_killed),
         memory_(Board::create()),
         board_(memory_.as<Board>()),
-        zygote_(board_, [this, piece_bytes](std::size_t worker, ipc::Parcel& ends) {
-          Worker<C>(ends, board_, board_.workers[worker], piece_bytes).serve();
-        }) {
+        zygote_(board_,
+                [this, channel, piece_bytes](std::size_t worker, ipc::Parcel& ends) {
+                  Worker(channel, ends, board_, board_.workers[worker], piece_bytes).serve();
+                }),
+        bell_(channel.traits) {
     const std::size_t workers = worker_count(options);
     workers_.reserve(workers);
     for (std::size_t i = 0; i < workers; ++i) {
-      workers_.emplace_back(board_.workers[i], piece_bytes);
+      workers_.emplace_back(channel, board_.workers[i], piece_bytes);
       if (!start(i)) throw PoolBroken("the zygote is gone");
     }
   }
@@ -67,7 +69,7 @@ class Dispatcher final : public Engine {
     ++submitted_;
     ++unresolved_;
     queue_.push_back(std::move(job));
-    if (collect() && collecting_) board_.ring<WaitOf<C>>();  // it may have been the collector's
+    if (collect() && collecting_) board_.ring();  // it may have been the collector's
     if (!collecting_) rouse_keeper();
   }
 
@@ -100,7 +102,7 @@ class Dispatcher final : public Engine {
     {
       const std::unique_lock lock(mutex_);
       if (!finished_) {
-        for (Link& worker : workers_) worker.stop();
+        for (WorkerLink& worker : workers_) worker.stop();
         finish(ipc::Deadline::in(patience));
       }
     }
@@ -120,7 +122,6 @@ class Dispatcher final : public Engine {
   }
 
  private:
-  using Link = WorkerLink<C>;
   // With workers that have nothing to do but end.
   static constexpr std::chrono::seconds patience{5};
   static constexpr std::chrono::milliseconds zygote_checked{100};
@@ -178,9 +179,9 @@ class Dispatcher final : public Engine {
   }
 
   void bury(const DeathReport& death) {
-    Link& worker = workers_[death.worker];
+    WorkerLink& worker = workers_[death.worker];
     // Not where the dead may hold a lock of the channel: what it sent last is lost then.
-    if constexpr (C::traits.waiter_may_be_killed) {
+    if (waiter_may_be_killed_) {
       while (JobPtr job = worker.pull_last()) resolve(*job);
     }
     auto abandoned = worker.abandon();
@@ -220,14 +221,14 @@ class Dispatcher final : public Engine {
     const auto fail = [&](const std::deque<JobPtr>& jobs) {
       for (const JobPtr& job : jobs) resolve(*job, std::make_exception_ptr(error));
     };
-    for (Link& worker : workers_) {
+    for (WorkerLink& worker : workers_) {
       const auto [started, waiting] = worker.abandon();
       fail(started);
       fail(waiting);
     }
     fail(std::exchange(queue_, {}));
     if (closed_) settle();
-    board_.ring<WaitOf<C>>();
+    board_.ring();
   }
 
   void break_pool(const std::string& why) {
@@ -245,7 +246,7 @@ class Dispatcher final : public Engine {
     } else {
       zygote_.finish(deadline);
     }
-    for (Link& worker : workers_) worker.close();
+    for (WorkerLink& worker : workers_) worker.close();
   }
 
   // --- Who works while it waits ---
@@ -309,7 +310,7 @@ class Dispatcher final : public Engine {
   [[nodiscard]] Pace keeper_pace() const {
     if (finished_ || unresolved_ == 0) return Pace::asleep;
     const bool owing = std::any_of(workers_.begin(), workers_.end(),
-                                   [](const Link& worker) { return worker.owes(); });
+                                   [](const WorkerLink& worker) { return worker.owes(); });
     return !queue_.empty() || owing ? Pace::feeding : Pace::watching;
   }
 
@@ -374,12 +375,13 @@ class Dispatcher final : public Engine {
   }
 
   const Options options_;
+  const bool waiter_may_be_killed_;  // while it uses the channel
   ipc::Mapping memory_;
   Board& board_;
 
   std::mutex mutex_;
   Zygote zygote_;
-  std::vector<Link> workers_;
+  std::vector<WorkerLink> workers_;
   std::deque<JobPtr> queue_;  // that no worker has yet, or has any more
   std::uint64_t submitted_ = 0;
   std::uint64_t unresolved_ = 0;
@@ -391,7 +393,7 @@ class Dispatcher final : public Engine {
   TaskState settled_;            // closed, and every job resolved
 
   std::atomic<bool> collecting_{false};  // written under the mutex; a follower reads it without
-  WaitOf<C> bell_;                       // the collector's
+  BellWait bell_;                        // the collector's
   std::deque<TaskState*> followers_;
 
   std::thread keeper_;

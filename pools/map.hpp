@@ -84,14 +84,17 @@ auto submit_chunks(Pool& pool, const Task& task, std::vector<T> items, std::size
 
 }  // namespace detail
 
+// What map() gives.
+template <class F, class Range>
+using MappedBy = std::vector<ResultOf<F, std::ranges::range_value_t<Range>>>;
+
 template <class Pool, class F, std::ranges::input_range Range>
-auto map(Pool& pool, F&& function, Range&& range, std::size_t chunk) {
-  using T = std::ranges::range_value_t<Range>;
-  using R = ResultOf<F, T>;
+auto map(Pool& pool, F&& function, Range&& range, std::size_t chunk) -> MappedBy<F, Range> {
+  using R = ResultOf<F, std::ranges::range_value_t<Range>>;
   static_assert(!std::is_void_v<R>, "map() collects results: for a function without, for_each()");
   auto items = detail::collect_items(std::forward<Range>(range));
   chunk = detail::chunk_size(chunk, items.size(), pool.workers());
-  std::vector<R> results;
+  MappedBy<F, Range> results;
   results.reserve(items.size());
   const detail::MapChunk<std::decay_t<F>> task{std::forward<F>(function)};
   for (auto& future : detail::submit_chunks(pool, task, std::move(items), chunk)) {

@@ -1,51 +1,88 @@
-// The registry: every pool there is, in the order in which tables show them. It follows from
-// ipc/channels.hpp and pools/locks.hpp: a new channel or lock has its pool without an entry here.
+// The registry: every pool there is, in the order in which tables show them. It follows from the
+// registries of channels and locks: a new one has its pool without an entry here.
+// Link ipc::channels.
 #pragma once
 
-#include "ipc/channels.hpp"
-#include "ipc/type_list.hpp"
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "ipc/all_channels.hpp"
 #include "pools/locks.hpp"
-#include "pools/pool.hpp"
 #include "pools/process_pool.hpp"
 #include "pools/thread_pool.hpp"
 
 namespace pools {
 
-namespace detail {
+struct PoolKind {
+  using MakeQueue = std::shared_ptr<TaskQueue> (*)(std::size_t threads);
 
-template <class... Lists>
-struct Concatenated;
-template <class... Ts>
-struct Concatenated<ipc::TypeList<Ts...>> {
-  using type = ipc::TypeList<Ts...>;
-};
-template <class... As, class... Bs, class... Rest>
-struct Concatenated<ipc::TypeList<As...>, ipc::TypeList<Bs...>, Rest...> {
-  using type = typename Concatenated<ipc::TypeList<As..., Bs...>, Rest...>::type;
+  std::string name;                        // process_pipe, thread_std_mutex
+  std::string_view over;                   // the channel's or the lock's name
+  std::optional<ipc::AnyChannel> channel;  // of a process pool
+  MakeQueue make_queue = nullptr;          // of a thread pool
+
+  [[nodiscard]] bool processes() const { return channel.has_value(); }
 };
 
-template <class C>
-struct PoolsOver {
-  using type = ipc::TypeList<>;
+inline std::vector<PoolKind> all_pools() {
+  std::vector<PoolKind> kinds;
+  for (const ipc::AnyChannel& channel : ipc::all_channels()) {
+    if (!channel.traits.crosses_processes) continue;
+    kinds.push_back(
+        {.name = "process_" + std::string(channel.name), .over = channel.name, .channel = channel});
+  }
+  AllLocks::for_each([&]<class L>() {
+    kinds.push_back({.name = std::string(ThreadPool<L>::name),
+                     .over = L::name,
+                     .channel = std::nullopt,
+                     .make_queue = ThreadPool<L>::make_queue});
+  });
+  return kinds;
+}
+
+// A pool that is chosen when the program runs: processes or threads, the vocabulary is the same.
+// Everything else is as ProcessPool and ThreadPool say; tasks keep to what both can do.
+class AnyPool {
+ public:
+  explicit AnyPool(const PoolKind& kind, const Options& options = {}) {
+    if (kind.processes()) {
+      processes_.emplace(*kind.channel, options);
+    } else {
+      threads_.emplace(options, kind.make_queue);
+    }
+  }
+
+  [[nodiscard]] std::size_t workers() const {
+    return processes_ ? processes_->workers() : threads_->workers();
+  }
+
+  template <class F, class... Args>
+  requires Callable<F, Args...>
+  auto submit(F&& function, Args&&... args) -> Future<ResultOf<F, Args...>> {
+    return processes_ ? processes_->submit(std::forward<F>(function), std::forward<Args>(args)...)
+                      : threads_->submit(std::forward<F>(function), std::forward<Args>(args)...);
+  }
+  template <class F, std::ranges::input_range Range>
+  auto map(F&& function, Range&& range, std::size_t chunk = automatic_chunk) -> MappedBy<F, Range> {
+    return pools::map(*this, std::forward<F>(function), std::forward<Range>(range), chunk);
+  }
+  template <class F, std::ranges::input_range Range>
+  void for_each(F&& function, Range&& range, std::size_t chunk = automatic_chunk) {
+    pools::for_each(*this, std::forward<F>(function), std::forward<Range>(range), chunk);
+  }
+
+  void close() { processes_ ? processes_->close() : threads_->close(); }
+  void join() { processes_ ? processes_->join() : threads_->join(); }
+  void terminate() { processes_ ? processes_->terminate() : threads_->terminate(); }
+
+ private:
+  std::optional<AnyProcessPool> processes_;  // one of the two
+  std::optional<AnyThreadPool> threads_;
 };
-template <ipc::Channel C>
-requires(C::traits.crosses_processes) struct PoolsOver<C> {
-  using type = ipc::TypeList<ProcessPool<C>>;
-};
-
-template <class... Cs>
-using AllProcessPools = typename Concatenated<typename PoolsOver<Cs>::type...>::type;
-
-}  // namespace detail
-
-using AllProcessPools = ipc::AllChannels::into<detail::AllProcessPools>;
-using AllThreadPools = AllLocks::map<ThreadPool>;
-using AllPools = typename detail::Concatenated<AllProcessPools, AllThreadPools>::type;
-
-static_assert([] {
-  bool conform = true;
-  AllPools::for_each([&]<class P>() { conform &= Pool<P>; });
-  return conform;
-}());
 
 }  // namespace pools

@@ -13,7 +13,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "ipc/channel.hpp"
+#include "ipc/any_channel.hpp"
 #include "ipc/joined_name.hpp"
 #include "pools/call.hpp"
 #include "pools/dispatcher.hpp"
@@ -23,29 +23,27 @@
 
 namespace pools {
 
+// Over a channel that is chosen when the program runs.
 // A worker that dies costs the task that it was running, which gets WorkerDied, and nothing else: a
 // new one takes its place, and tasks that it had not begun are run by others.
 // Arguments and results are copied (pools/codec.hpp); functions have to be trivially copyable, and
 // what they refer to has to exist since before the pool.
 // All members may be called from any thread at any time, but in the process that made the pool
 // only: one that was forked from it must not use its copy, nor destroy it.
-template <ipc::Channel C>
-requires(C::traits.crosses_processes) class ProcessPool {
-  static constexpr std::string_view prefix = "process_";
-
+class AnyProcessPool {
  public:
-  static constexpr std::string_view name = ipc::JoinedName<prefix, C::name>::value;
-
   // Requires that the process has one thread, or Options::fork_with_threads: workers are forked
   // from a copy of the process as it is now. Throws std::logic_error otherwise,
-  // std::invalid_argument for options that cannot be, std::system_error when the system refuses.
-  explicit ProcessPool(const Options& options = {})
-      : dispatcher_(std::make_shared<Dispatcher<C>>(checked(options), piece_bytes(options))) {}
+  // std::invalid_argument for options that cannot be and for a channel that works between threads
+  // only, std::system_error when the system refuses.
+  explicit AnyProcessPool(const ipc::AnyChannel& channel, const Options& options = {})
+      : dispatcher_(std::make_shared<Dispatcher>(channel, checked(channel, options),
+                                                 piece_bytes(channel, options))) {}
 
-  ProcessPool(ProcessPool&&) = delete;
+  AnyProcessPool(AnyProcessPool&&) = delete;
 
   // Waits until every task is done.
-  ~ProcessPool() {
+  ~AnyProcessPool() {
     close();
     join();
   }
@@ -72,7 +70,7 @@ requires(C::traits.crosses_processes) class ProcessPool {
   // The results in the order of the range. Returns when every chunk has ended; throws the first
   // error then. std::invalid_argument when chunk is 0.
   template <class F, std::ranges::input_range Range>
-  auto map(F&& function, Range&& range, std::size_t chunk = automatic_chunk) {
+  auto map(F&& function, Range&& range, std::size_t chunk = automatic_chunk) -> MappedBy<F, Range> {
     return pools::map(*this, std::forward<F>(function), std::forward<Range>(range), chunk);
   }
   template <class F, std::ranges::input_range Range>
@@ -89,20 +87,25 @@ requires(C::traits.crosses_processes) class ProcessPool {
   void terminate() { dispatcher_->terminate(); }
 
  private:
-  static std::size_t piece_bytes(const Options& options) {
+  static std::size_t piece_bytes(const ipc::AnyChannel& channel, const Options& options) {
     constexpr std::size_t suits = 4096;  // a page: what most mechanisms move well
     constexpr std::size_t least = 64;
-    const std::size_t carried = C::traits.message_bytes_max;
+    const std::size_t carried = channel.traits.message_bytes_max;
     if (options.message_bytes == 0) return std::min(suits, carried);
     if (options.message_bytes < least || options.message_bytes > carried) {
       throw std::invalid_argument("message_bytes is " + std::to_string(options.message_bytes) +
-                                  ", a pool over " + std::string(C::name) + " takes " +
+                                  ", a pool over " + std::string(channel.name) + " takes " +
                                   std::to_string(least) + " to " + std::to_string(carried));
     }
     return options.message_bytes;
   }
 
-  static const Options& checked(const Options& options) {
+  static const Options& checked(const ipc::AnyChannel& channel, const Options& options) {
+    if (!channel.traits.crosses_processes) {
+      throw std::invalid_argument(std::string(channel.name) +
+                                  " works between the threads of one process; take a channel that "
+                                  "crosses processes, or a thread pool");
+    }
     const std::size_t threads = program_threads();
     if (threads > 1 && !options.fork_with_threads) {
       throw std::logic_error(
@@ -112,7 +115,19 @@ requires(C::traits.crosses_processes) class ProcessPool {
     return options;
   }
 
-  std::shared_ptr<Dispatcher<C>> dispatcher_;
+  std::shared_ptr<Dispatcher> dispatcher_;
+};
+
+// Over a channel that is chosen when the program is written.
+template <ipc::Channel C>
+requires(C::traits.crosses_processes) class ProcessPool : public AnyProcessPool {
+  static constexpr std::string_view prefix = "process_";
+
+ public:
+  static constexpr std::string_view name = ipc::JoinedName<prefix, C::name>::value;
+
+  explicit ProcessPool(const Options& options = {})
+      : AnyProcessPool(ipc::any_channel<C>(), options) {}
 };
 
 }  // namespace pools

@@ -43,27 +43,39 @@ class CallTask final : public ResultTask<R> {
  public:
   template <class G, class... As>
   explicit CallTask(G&& function, As&&... args)
-      : call_(std::in_place, std::forward<G>(function),
-              std::tuple<Args...>(std::forward<As>(args)...)) {}
+      : call_{F(std::forward<G>(function)), std::tuple<Args...>(std::forward<As>(args)...)} {}
+  CallTask(CallTask&&) = delete;
+  ~CallTask() override {
+    if (holds_call_) std::destroy_at(&call_);
+  }
 
   void run() override {
     std::exception_ptr error;
     try {
-      auto& [function, arguments] = *call_;
       if constexpr (std::is_void_v<R>) {
-        std::apply(function, std::move(arguments));
+        std::apply(call_.function, std::move(call_.arguments));
       } else {
-        this->result_.emplace(std::apply(function, std::move(arguments)));
+        this->result_.emplace(std::apply(call_.function, std::move(call_.arguments)));
       }
     } catch (...) {
       error = std::current_exception();
     }
-    call_.reset();  // what the task held is gone when its future is ready
+    holds_call_ = false;  // what the task held is gone when its future is ready
+    std::destroy_at(&call_);
     this->resolve(std::move(error));
   }
 
  private:
-  std::optional<std::pair<F, std::tuple<Args...>>> call_;
+  struct Call {
+    F function;
+    std::tuple<Args...> arguments;
+  };
+  // Not std::optional: it asks whether F can be assigned, and then GCC 12 takes a lambda with
+  // captures for one that cannot be copied as bytes, which process pools want of the same F.
+  union {
+    Call call_;
+  };
+  bool holds_call_ = true;
 };
 
 }  // namespace detail
@@ -72,17 +84,12 @@ class CallTask final : public ResultTask<R> {
 // function may hold what it likes. A task that ends the process ends it for everybody.
 // All members may be called from any thread at any time, except for join(), terminate() and the
 // destructor, which a task of this pool must not call.
-template <NamedLock L>
-class ThreadPool {
-  static constexpr std::string_view prefix = "thread_";
-
+class AnyThreadPool {
  public:
-  static constexpr std::string_view name = ipc::JoinedName<prefix, L::name>::value;
-
-  // Throws std::invalid_argument for options that cannot be, std::system_error when there is no
-  // thread to be had.
-  explicit ThreadPool(const Options& options = {})
-      : workers_(worker_count(options)), queue_(std::make_shared<ThreadQueue<L>>(workers_)) {
+  // Over a queue for so many threads. Throws std::invalid_argument for options that cannot be,
+  // std::system_error when there is no thread to be had.
+  AnyThreadPool(const Options& options, std::shared_ptr<TaskQueue> (*make_queue)(std::size_t))
+      : workers_(worker_count(options)), queue_(make_queue(workers_)) {
     try {
       for (std::size_t i = 0; i < workers_; ++i) {
         threads_.emplace_back([queue = queue_.get(), i] { queue->serve(i); });
@@ -93,10 +100,10 @@ class ThreadPool {
     }
   }
 
-  ThreadPool(ThreadPool&&) = delete;
+  AnyThreadPool(AnyThreadPool&&) = delete;
 
   // Waits until every task is done.
-  ~ThreadPool() {
+  ~AnyThreadPool() {
     close();
     join();
   }
@@ -118,7 +125,7 @@ class ThreadPool {
   // The results in the order of the range. Returns when every chunk has ended; throws the first
   // error then. std::invalid_argument when chunk is 0.
   template <class F, std::ranges::input_range Range>
-  auto map(F&& function, Range&& range, std::size_t chunk = automatic_chunk) {
+  auto map(F&& function, Range&& range, std::size_t chunk = automatic_chunk) -> MappedBy<F, Range> {
     return pools::map(*this, std::forward<F>(function), std::forward<Range>(range), chunk);
   }
   template <class F, std::ranges::input_range Range>
@@ -153,9 +160,24 @@ class ThreadPool {
 
  private:
   const std::size_t workers_;
-  const std::shared_ptr<ThreadQueue<L>> queue_;
+  const std::shared_ptr<TaskQueue> queue_;
   std::mutex joining_;
   std::vector<std::thread> threads_;
+};
+
+// Over a lock that is chosen when the program is written.
+template <NamedLock L>
+class ThreadPool : public AnyThreadPool {
+  static constexpr std::string_view prefix = "thread_";
+
+ public:
+  static constexpr std::string_view name = ipc::JoinedName<prefix, L::name>::value;
+
+  explicit ThreadPool(const Options& options = {}) : AnyThreadPool(options, make_queue) {}
+
+  static std::shared_ptr<TaskQueue> make_queue(std::size_t threads) {
+    return std::make_shared<ThreadQueue<L>>(threads);
+  }
 };
 
 }  // namespace pools

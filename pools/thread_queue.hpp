@@ -25,13 +25,26 @@ class ThreadTask : public TaskState {
 using ThreadTaskPtr = std::shared_ptr<ThreadTask>;
 
 // All members may be called from any thread at any time.
+class TaskQueue : public Engine {
+ public:
+  virtual ~TaskQueue() = default;
+
+  // Throws PoolClosed.
+  virtual void push(ThreadTaskPtr task) = 0;
+  // The life of thread `index`: runs tasks until the queue is closed and empty.
+  virtual void serve(std::size_t index) = 0;
+  virtual void close() = 0;
+  [[nodiscard]] virtual bool closed() const = 0;
+  // Takes away what nobody has begun.
+  virtual std::deque<ThreadTaskPtr> drain() = 0;
+};
+
 template <NamedLock L>
-class ThreadQueue final : public Engine {
+class ThreadQueue final : public TaskQueue {
  public:
   explicit ThreadQueue(std::size_t threads) : sleepers_(threads) {}
 
-  // Throws PoolClosed.
-  void push(ThreadTaskPtr task) {
+  void push(ThreadTaskPtr task) override {
     Sleeper* sleeper = state_.with([&](State& state) {
       if (state.closed) throw PoolClosed();
       state.tasks.push_back(std::move(task));
@@ -40,8 +53,7 @@ class ThreadQueue final : public Engine {
     if (sleeper != nullptr) sleeper->wake();
   }
 
-  // The life of thread `index`: runs tasks until the queue is closed and empty.
-  void serve(std::size_t index) {
+  void serve(std::size_t index) override {
     served = this;
     Sleeper& self = sleepers_[index];
     for (;;) {
@@ -70,7 +82,7 @@ class ThreadQueue final : public Engine {
     return awaited.changed().await([&] { return awaited.ready(); }, deadline);
   }
 
-  void close() {
+  void close() override {
     const auto sleeping = state_.with([](State& state) {
       state.closed = true;
       return std::exchange(state.sleeping, {});
@@ -78,12 +90,11 @@ class ThreadQueue final : public Engine {
     for (Sleeper* sleeper : sleeping) sleeper->wake();
   }
 
-  [[nodiscard]] bool closed() const {
+  [[nodiscard]] bool closed() const override {
     return state_.with([](const State& state) { return state.closed; });
   }
 
-  // Takes away what nobody has begun.
-  std::deque<ThreadTaskPtr> drain() {
+  std::deque<ThreadTaskPtr> drain() override {
     return state_.with([](State& state) { return std::exchange(state.tasks, {}); });
   }
 

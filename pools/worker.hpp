@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "ipc/channel.hpp"
+#include "ipc/any_channel.hpp"
 #include "ipc/parcel.hpp"
 #include "pools/board.hpp"
 #include "pools/call.hpp"
@@ -13,13 +13,14 @@
 
 namespace pools {
 
-template <ipc::Channel C>
 class Worker {
  public:
   // Unpacks its ends: the receiver of tasks first.
-  Worker(ipc::Parcel& ends, Board& board, WorkerSlot& slot, std::size_t piece_bytes)
-      : tasks_(ends),
-        answers_(ends),
+  Worker(const ipc::AnyChannel& channel, ipc::Parcel& ends, Board& board, WorkerSlot& slot,
+         std::size_t piece_bytes)
+      : waiter_may_be_killed_(channel.traits.waiter_may_be_killed),
+        tasks_(channel.unpack_receiver(ends)),
+        answers_(channel.unpack_sender(ends)),
         board_(board),
         slot_(slot),
         joiner_(piece_bytes),
@@ -43,8 +44,8 @@ class Worker {
  private:
   // A wait that may be cut off by SIGKILL at any time must do no harm. Where it would, waits are
   // short, so that a peer that was killed inside the channel is noticed.
-  static ipc::Deadline patience() {
-    if constexpr (C::traits.waiter_may_be_killed) return ipc::Deadline::never();
+  [[nodiscard]] ipc::Deadline patience() const {
+    if (waiter_may_be_killed_) return ipc::Deadline::never();
     return ipc::Deadline::in(std::chrono::milliseconds(100));
   }
 
@@ -54,7 +55,7 @@ class Worker {
       if (outcome == ipc::Outcome::closed) return std::nullopt;
       if (outcome == ipc::Outcome::timed_out) continue;
       if (joiner_.add(size)) return joiner_.view();
-      board_.ring<WaitOf<C>>();  // there is room for the next piece
+      board_.ring();  // there is room for the next piece
     }
   }
 
@@ -66,13 +67,14 @@ class Worker {
       cutter_.sent();
       // After the piece is in the channel: the pool that acquires this finds it there.
       slot_.sent.fetch_add(1, std::memory_order_release);
-      board_.ring<WaitOf<C>>();
+      board_.ring();
     }
     return true;
   }
 
-  typename C::Receiver tasks_;
-  typename C::Sender answers_;
+  bool waiter_may_be_killed_;
+  ipc::AnyReceiver tasks_;
+  ipc::AnySender answers_;
   Board& board_;
   WorkerSlot& slot_;
   Joiner joiner_;

@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "ipc/channel.hpp"
+#include "ipc/any_channel.hpp"
 #include "ipc/parcel.hpp"
 #include "pools/board.hpp"
 #include "pools/future.hpp"
@@ -26,11 +26,14 @@ struct Job : TaskState {
 using JobPtr = std::shared_ptr<Job>;
 
 // Nothing here blocks. Belongs to one thread at a time.
-template <ipc::Channel C>
 class WorkerLink {
  public:
-  WorkerLink(WorkerSlot& slot, std::size_t piece_bytes)
-      : slot_(slot), piece_bytes_(piece_bytes), joiner_(piece_bytes), cutter_(piece_bytes) {}
+  WorkerLink(const ipc::AnyChannel& channel, WorkerSlot& slot, std::size_t piece_bytes)
+      : channel_(channel),
+        slot_(slot),
+        piece_bytes_(piece_bytes),
+        joiner_(piece_bytes),
+        cutter_(piece_bytes) {}
 
   // Opens new channels and packs the worker's ends. Whatever the predecessor may have torn goes
   // away with the old ones.
@@ -40,8 +43,8 @@ class WorkerLink {
     const ipc::Options options{.message_bytes = piece_bytes_,
                                .capacity = {.bytes = capacity_bytes, .messages = capacity_messages},
                                .handed_over = true};
-    auto [task_sender, task_receiver] = C::open(options);
-    auto [answer_sender, answer_receiver] = C::open(options);
+    auto [task_sender, task_receiver] = channel_.open(options);
+    auto [answer_sender, answer_receiver] = channel_.open(options);
     std::move(task_receiver).pack(ends);
     std::move(answer_sender).pack(ends);
     tasks_.emplace(std::move(task_sender));
@@ -168,10 +171,11 @@ class WorkerLink {
     return job;
   }
 
+  ipc::AnyChannel channel_;
   WorkerSlot& slot_;
   std::size_t piece_bytes_;
-  std::optional<typename C::Sender> tasks_;
-  std::optional<typename C::Receiver> answers_;
+  std::optional<ipc::AnySender> tasks_;
+  std::optional<ipc::AnyReceiver> answers_;
   std::deque<JobPtr> jobs_;  // in the channel or in the worker, the oldest first
   Joiner joiner_;
   Cutter cutter_;

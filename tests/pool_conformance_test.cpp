@@ -9,6 +9,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "ipc/channels/pipe.hpp"
+#include "pools/pool.hpp"
 #include "tests/pool_fixture.hpp"
 
 namespace {
@@ -20,13 +22,13 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-template <class P>
-class PoolConformance : public pool_test::Guarded {
- protected:
-  static constexpr bool processes = std::string_view(P::name).starts_with("process_");
-};
+using PoolConformance = pool_test::OverPools;
 
-TYPED_TEST_SUITE(PoolConformance, pools::AllPools::into<testing::Types>, pool_test::PoolName);
+INSTANTIATE_TEST_SUITE_P(Every, PoolConformance, testing::ValuesIn(pools::all_pools()),
+                         pool_test::name_of);
+
+static_assert(pools::Pool<pools::ProcessPool<ipc::Pipe>> &&
+              pools::Pool<pools::ThreadPool<pools::StdMutex>>);
 
 int twice(int value) {
   return value * 2;
@@ -60,9 +62,9 @@ struct Unreadable {
   }
 };
 
-TYPED_TEST(PoolConformance, SubmitGivesTheValue) {
-  TypeParam pool({.workers = 2});
-  const int five = 5;
+TEST_P(PoolConformance, SubmitGivesTheValue) {
+  pools::AnyPool pool(GetParam(), {.workers = 2});
+  int five = 5;
   EXPECT_EQ(pool.submit(twice, 21).get(), 42);
   EXPECT_EQ(pool.submit(&twice, five).get(), 10);
   EXPECT_EQ(pool.submit([five](int x) { return five + x; }, 1).get(), 6);
@@ -76,9 +78,9 @@ TYPED_TEST(PoolConformance, SubmitGivesTheValue) {
   pool.submit([] {}).get();
 }
 
-TYPED_TEST(PoolConformance, ValuesOfEveryKindCross) {
+TEST_P(PoolConformance, ValuesOfEveryKindCross) {
   using Words = std::map<std::string, std::vector<std::string>>;
-  TypeParam pool({.workers = 1});
+  pools::AnyPool pool(GetParam(), {.workers = 1});
   const Words words{{"a", {"x", ""}}, {"", {}}};
   EXPECT_EQ(pool.submit([](Words all) { return all; }, words).get(), words);
   EXPECT_EQ(pool.submit([](const std::string& a, std::string b) { return a + b; },
@@ -95,8 +97,8 @@ TYPED_TEST(PoolConformance, ValuesOfEveryKindCross) {
   EXPECT_THAT(pool.submit([] { return std::vector<Point>{}; }).get(), IsEmpty());
 }
 
-TYPED_TEST(PoolConformance, ATaskHasItsOwnCopies) {
-  TypeParam pool({.workers = 1});
+TEST_P(PoolConformance, ATaskHasItsOwnCopies) {
+  pools::AnyPool pool(GetParam(), {.workers = 1});
   std::vector<int> mine{1, 2};
   EXPECT_THAT(pool.submit(
                       [](std::vector<int> its) {
@@ -109,32 +111,32 @@ TYPED_TEST(PoolConformance, ATaskHasItsOwnCopies) {
   EXPECT_THAT(mine, ElementsAre(1, 2));
 }
 
-TYPED_TEST(PoolConformance, MapKeepsTheOrder) {
-  TypeParam pool({.workers = 2});
+TEST_P(PoolConformance, MapKeepsTheOrder) {
+  pools::AnyPool pool(GetParam(), {.workers = 2});
   std::vector<int> expected;
   for (const int number : numbers(1000)) expected.push_back(twice(number));
   EXPECT_EQ(pool.map(twice, numbers(1000)), expected);
 }
 
-TYPED_TEST(PoolConformance, MapInChunksOfAnySize) {
-  TypeParam pool({.workers = 2});
+TEST_P(PoolConformance, MapInChunksOfAnySize) {
+  pools::AnyPool pool(GetParam(), {.workers = 2});
   std::vector<int> expected;
   for (const int number : numbers(40)) expected.push_back(twice(number));
-  for (const std::size_t chunk : {1, 6, 39, 40, 41, 5000}) {
+  for (const std::size_t chunk : {1U, 6U, 39U, 40U, 41U, 5000U}) {
     EXPECT_EQ(pool.map(twice, numbers(40), chunk), expected) << "chunk " << chunk;
   }
 }
 
-TYPED_TEST(PoolConformance, MapOfNothingIsNothing) {
-  TypeParam pool({.workers = 2});
+TEST_P(PoolConformance, MapOfNothingIsNothing) {
+  pools::AnyPool pool(GetParam(), {.workers = 2});
   EXPECT_THAT(pool.map(twice, std::vector<int>{}), IsEmpty());
   EXPECT_THAT(pool.map(twice, std::vector<int>{}, 1), IsEmpty());
   pool.for_each([](int) {}, std::vector<int>{});
 }
 
-TYPED_TEST(PoolConformance, AChunkOfZeroIsRefused) {
+TEST_P(PoolConformance, AChunkOfZeroIsRefused) {
   const SharedMemory shared;
-  TypeParam pool({.workers = 1});
+  pools::AnyPool pool(GetParam(), {.workers = 1});
   const auto count = [to = shared.get()](int) { return ++to->ran; };
   EXPECT_THROW(pool.map(count, numbers(3), 0), std::invalid_argument);
   EXPECT_THROW(pool.for_each(count, numbers(3), 0), std::invalid_argument);
@@ -143,17 +145,17 @@ TYPED_TEST(PoolConformance, AChunkOfZeroIsRefused) {
   EXPECT_EQ(shared->ran, 0);
 }
 
-TYPED_TEST(PoolConformance, ForEachVisitsEveryItemOnce) {
+TEST_P(PoolConformance, ForEachVisitsEveryItemOnce) {
   const SharedMemory shared;
-  TypeParam pool({.workers = 2});
+  pools::AnyPool pool(GetParam(), {.workers = 2});
   pool.for_each([to = shared.get()](int i) { ++to->runs[static_cast<std::size_t>(i)]; },
                 numbers(256));
   for (const auto& runs : shared->runs) EXPECT_EQ(runs, 1);
 }
 
-TYPED_TEST(PoolConformance, MapEndsWhenAllChunksHaveEnded) {
+TEST_P(PoolConformance, MapEndsWhenAllChunksHaveEnded) {
   const SharedMemory shared;
-  TypeParam pool({.workers = 2});
+  pools::AnyPool pool(GetParam(), {.workers = 2});
   const auto task = [to = shared.get()](int i) {
     if (i == 0) throw std::out_of_range("item 0");
     if (i == 1) throw std::runtime_error("item 1");
@@ -175,8 +177,8 @@ void expect_error(Pool& pool, Function function, const std::string& text) {
   }
 }
 
-TYPED_TEST(PoolConformance, StandardExceptionsComeBackAsThemselves) {
-  TypeParam pool({.workers = 1});
+TEST_P(PoolConformance, StandardExceptionsComeBackAsThemselves) {
+  pools::AnyPool pool(GetParam(), {.workers = 1});
   expect_error<std::runtime_error>(
       pool, [] { throw std::runtime_error("a"); }, "a");
   expect_error<std::logic_error>(
@@ -194,8 +196,8 @@ TYPED_TEST(PoolConformance, StandardExceptionsComeBackAsThemselves) {
   EXPECT_EQ(pool.submit(twice, 1).get(), 2);
 }
 
-TYPED_TEST(PoolConformance, SystemErrorsKeepTheirCode) {
-  TypeParam pool({.workers = 1});
+TEST_P(PoolConformance, SystemErrorsKeepTheirCode) {
+  pools::AnyPool pool(GetParam(), {.workers = 1});
   const auto fail = [](bool generic, const char* text) {
     throw std::system_error(ENOENT, generic ? std::generic_category() : std::system_category(),
                             text);
@@ -213,9 +215,9 @@ TYPED_TEST(PoolConformance, SystemErrorsKeepTheirCode) {
   }
 }
 
-TYPED_TEST(PoolConformance, OtherExceptionsKeepTheirNameAndText) {
-  TypeParam pool({.workers = 1});
-  if constexpr (TestFixture::processes) {
+TEST_P(PoolConformance, OtherExceptionsKeepTheirNameAndText) {
+  pools::AnyPool pool(GetParam(), {.workers = 1});
+  if (GetParam().processes()) {
     const auto worker = pool.submit([] { return ::getpid(); }).get();
     const auto expect_remote = [&](auto function, const char* type, const char* text) {
       try {
@@ -239,20 +241,20 @@ TYPED_TEST(PoolConformance, OtherExceptionsKeepTheirNameAndText) {
   }
 }
 
-TYPED_TEST(PoolConformance, WhatCannotBeReadFailsItsFutureAlone) {
-  TypeParam pool({.workers = 1});
+TEST_P(PoolConformance, WhatCannotBeReadFailsItsFutureAlone) {
+  pools::AnyPool pool(GetParam(), {.workers = 1});
   auto argument = pool.submit([](Unreadable) { return 1; }, Unreadable{});
   auto result = pool.submit([] { return Unreadable{}; });
   auto sound = pool.submit(twice, 4);
-  if constexpr (TestFixture::processes) {
+  if (GetParam().processes()) {
     EXPECT_THROW(argument.get(), std::domain_error);
     EXPECT_THROW(result.get(), std::domain_error);
   }
   EXPECT_EQ(sound.get(), 8);
 }
 
-TYPED_TEST(PoolConformance, LargeTasksAndResultsCrossAtOnce) {
-  TypeParam pool({.workers = 2});
+TEST_P(PoolConformance, LargeTasksAndResultsCrossAtOnce) {
+  pools::AnyPool pool(GetParam(), {.workers = 2});
   std::vector<pools::Future<std::string>> futures;
   const auto text = [](int i) {
     return std::string((std::size_t{1} << 20) + static_cast<std::size_t>(i),
@@ -266,16 +268,16 @@ TYPED_TEST(PoolConformance, LargeTasksAndResultsCrossAtOnce) {
   }
 }
 
-TYPED_TEST(PoolConformance, MessagesOfEveryLengthAroundAPieceCross) {
-  TypeParam pool({.workers = 1});
+TEST_P(PoolConformance, MessagesOfEveryLengthAroundAPieceCross) {
+  pools::AnyPool pool(GetParam(), {.workers = 1});
   for (std::size_t bytes = 4096 - 80; bytes < 4096 + 20; ++bytes) {
     const std::string text(bytes, 'x');
     ASSERT_EQ(pool.submit([](std::string all) { return all; }, text).get(), text);
   }
 }
 
-TYPED_TEST(PoolConformance, ManyThreadsSubmitAndWait) {
-  TypeParam pool({.workers = 2});
+TEST_P(PoolConformance, ManyThreadsSubmitAndWait) {
+  pools::AnyPool pool(GetParam(), {.workers = 2});
   std::vector<std::thread> threads;
   std::atomic<int> right{0};
   for (int t = 0; t < 6; ++t) {
@@ -292,9 +294,9 @@ TYPED_TEST(PoolConformance, ManyThreadsSubmitAndWait) {
   EXPECT_EQ(right, 300);
 }
 
-TYPED_TEST(PoolConformance, ATaskOnlyAskedOnceRunsOnce) {
+TEST_P(PoolConformance, ATaskOnlyAskedOnceRunsOnce) {
   const SharedMemory shared;
-  TypeParam pool({.workers = 2});
+  pools::AnyPool pool(GetParam(), {.workers = 2});
   std::vector<pools::Future<void>> futures;
   for (std::size_t i = 0; i < 256; ++i) {
     futures.push_back(pool.submit([to = shared.get(), i] { ++to->runs[i]; }));

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <new>
 #include <numeric>
+#include <ostream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,13 +26,16 @@
 namespace pool_test {
 
 // SIGALRM ends a test that hangs. Processes of a pool end with it.
-class Guarded : public testing::Test {
+template <class Test>
+class GuardedTest : public Test {
  protected:
   static constexpr unsigned hang_s = 100;
 
   void SetUp() override { ::alarm(hang_s); }
   void TearDown() override { ::alarm(0); }
 };
+using Guarded = GuardedTest<testing::Test>;
+using OverPools = GuardedTest<testing::TestWithParam<pools::PoolKind>>;
 
 // Seen by the test and by the workers of pools that are made after it.
 struct Shared {
@@ -85,16 +89,20 @@ inline std::vector<pid_t> children_of(pid_t parent) {
   return children;
 }
 
-// ctest names a typed case by its pool.
-struct PoolName {
-  template <class P>
-  static std::string GetName(int) {
-    std::string name(P::name);
-    for (char& each : name) {
-      if (std::isalnum(static_cast<unsigned char>(each)) == 0) each = '_';
-    }
-    return name;
+// ctest names a case by its pool.
+inline std::string name_of(const testing::TestParamInfo<pools::PoolKind>& info) {
+  std::string name = info.param.name;
+  for (char& each : name) {
+    if (std::isalnum(static_cast<unsigned char>(each)) == 0) each = '_';
   }
-};
+  return name;
+}
 
 }  // namespace pool_test
+
+// What ctest shows of a case that failed; GoogleTest looks for it beside the type.
+namespace pools {
+inline void PrintTo(const PoolKind& kind, std::ostream* out) {  // NOLINT: GoogleTest's name
+  *out << kind.name;
+}
+}  // namespace pools

@@ -15,17 +15,17 @@ using pool_test::numbers;
 using pool_test::pause_ms;
 using pool_test::SharedMemory;
 
-template <class P>
-class PoolLife : public pool_test::Guarded {};
+using PoolLife = pool_test::OverPools;
 
-TYPED_TEST_SUITE(PoolLife, pools::AllPools::into<testing::Types>, pool_test::PoolName);
+INSTANTIATE_TEST_SUITE_P(Every, PoolLife, testing::ValuesIn(pools::all_pools()),
+                         pool_test::name_of);
 
 int twice(int value) {
   return value * 2;
 }
 
-TYPED_TEST(PoolLife, AFutureIsTakenOnce) {
-  TypeParam pool({.workers = 1});
+TEST_P(PoolLife, AFutureIsTakenOnce) {
+  pools::AnyPool pool(GetParam(), {.workers = 1});
   auto future = pool.submit(twice, 1);
   EXPECT_TRUE(future.valid());
   future.get();
@@ -33,9 +33,9 @@ TYPED_TEST(PoolLife, AFutureIsTakenOnce) {
   EXPECT_THROW(future.get(), std::future_error);
 }
 
-TYPED_TEST(PoolLife, WaitEndsAtItsDeadline) {
+TEST_P(PoolLife, WaitEndsAtItsDeadline) {
   const SharedMemory shared;
-  TypeParam pool({.workers = 1});
+  pools::AnyPool pool(GetParam(), {.workers = 1});
   auto future = pool.submit([to = shared.get()] {
     pool_test::await([&] { return to->open.load(); });
     return 1;
@@ -50,16 +50,16 @@ TYPED_TEST(PoolLife, WaitEndsAtItsDeadline) {
   EXPECT_EQ(future.get(), 1);
 }
 
-TYPED_TEST(PoolLife, PollingAloneGetsAnAnswer) {
-  TypeParam pool({.workers = 1});
+TEST_P(PoolLife, PollingAloneGetsAnAnswer) {
+  pools::AnyPool pool(GetParam(), {.workers = 1});
   auto future = pool.submit(twice, 3);
   pool_test::await([&] { return future.ready(); });
   EXPECT_EQ(future.get(), 6);
 }
 
-TYPED_TEST(PoolLife, TasksRunThoughNobodyWaits) {
+TEST_P(PoolLife, TasksRunThoughNobodyWaits) {
   const SharedMemory shared;
-  TypeParam pool({.workers = 2});
+  pools::AnyPool pool(GetParam(), {.workers = 2});
   for (int i = 0; i < 100; ++i) pool.submit([to = shared.get()] { ++to->ran; });
   pool_test::await([&] { return shared->ran == 100; });
   pool_test::pause_ms(250);  // all that went on in the background has gone to sleep
@@ -67,8 +67,8 @@ TYPED_TEST(PoolLife, TasksRunThoughNobodyWaits) {
   pool_test::await([&] { return shared->ran == 200; });
 }
 
-TYPED_TEST(PoolLife, SubmitAfterCloseIsRefused) {
-  TypeParam pool({.workers = 1});
+TEST_P(PoolLife, SubmitAfterCloseIsRefused) {
+  pools::AnyPool pool(GetParam(), {.workers = 1});
   auto before = pool.submit(twice, 2);
   pool.close();
   EXPECT_THROW(pool.submit(twice, 1), pools::PoolClosed);
@@ -76,15 +76,15 @@ TYPED_TEST(PoolLife, SubmitAfterCloseIsRefused) {
   EXPECT_EQ(before.get(), 4);
 }
 
-TYPED_TEST(PoolLife, JoinBeforeCloseIsRefused) {
-  TypeParam pool({.workers = 1});
+TEST_P(PoolLife, JoinBeforeCloseIsRefused) {
+  pools::AnyPool pool(GetParam(), {.workers = 1});
   EXPECT_THROW(pool.join(), std::logic_error);
   EXPECT_EQ(pool.submit(twice, 2).get(), 4) << "and changes nothing";
 }
 
-TYPED_TEST(PoolLife, EndingTwiceIsEndingOnce) {
+TEST_P(PoolLife, EndingTwiceIsEndingOnce) {
   {
-    TypeParam pool({.workers = 1});
+    pools::AnyPool pool(GetParam(), {.workers = 1});
     auto future = pool.submit(twice, 2);
     pool.close();
     pool.close();
@@ -94,7 +94,7 @@ TYPED_TEST(PoolLife, EndingTwiceIsEndingOnce) {
     EXPECT_EQ(future.get(), 4);
   }
   {
-    TypeParam pool({.workers = 1});
+    pools::AnyPool pool(GetParam(), {.workers = 1});
     pool.terminate();
     pool.terminate();
     pool.close();
@@ -103,8 +103,8 @@ TYPED_TEST(PoolLife, EndingTwiceIsEndingOnce) {
   }
 }
 
-TYPED_TEST(PoolLife, TwoThreadsMayEndIt) {
-  TypeParam pool({.workers = 2});
+TEST_P(PoolLife, TwoThreadsMayEndIt) {
+  pools::AnyPool pool(GetParam(), {.workers = 2});
   for (int i = 0; i < 20; ++i) pool.submit(twice, i);
   const auto end = [&] {
     pool.close();
@@ -115,9 +115,9 @@ TYPED_TEST(PoolLife, TwoThreadsMayEndIt) {
   other.join();
 }
 
-TYPED_TEST(PoolLife, TerminateResolvesEveryFuture) {
+TEST_P(PoolLife, TerminateResolvesEveryFuture) {
   const SharedMemory shared;
-  TypeParam pool({.workers = 2});
+  pools::AnyPool pool(GetParam(), {.workers = 2});
   std::vector<pools::Future<int>> futures;
   for (int i = 0; i < 500; ++i) {
     futures.push_back(pool.submit([to = shared.get()] {
@@ -145,10 +145,10 @@ TYPED_TEST(PoolLife, TerminateResolvesEveryFuture) {
   EXPECT_GT(terminated, 300);
 }
 
-TYPED_TEST(PoolLife, TheDestructorDrains) {
+TEST_P(PoolLife, TheDestructorDrains) {
   std::vector<pools::Future<int>> futures;
   {
-    TypeParam pool({.workers = 2});
+    pools::AnyPool pool(GetParam(), {.workers = 2});
     for (int i = 0; i < 30; ++i) {
       futures.push_back(pool.submit(
           [](int x) {
@@ -161,9 +161,9 @@ TYPED_TEST(PoolLife, TheDestructorDrains) {
   for (int i = 0; i < 30; ++i) EXPECT_EQ(futures[static_cast<std::size_t>(i)].get(), i);
 }
 
-TYPED_TEST(PoolLife, ADestroyedFutureCancelsNothing) {
+TEST_P(PoolLife, ADestroyedFutureCancelsNothing) {
   const SharedMemory shared;
-  TypeParam pool({.workers = 2});
+  pools::AnyPool pool(GetParam(), {.workers = 2});
   for (int i = 0; i < 50; ++i) {
     static_cast<void>(pool.submit([to = shared.get()] { ++to->ran; }));
   }
@@ -172,9 +172,10 @@ TYPED_TEST(PoolLife, ADestroyedFutureCancelsNothing) {
   EXPECT_EQ(shared->ran, 50);
 }
 
-TYPED_TEST(PoolLife, OptionsAreChecked) {
-  EXPECT_THROW(TypeParam({.workers = pools::workers_max + 1}), std::invalid_argument);
-  TypeParam three({.workers = 3});
+TEST_P(PoolLife, OptionsAreChecked) {
+  EXPECT_THROW(pools::AnyPool(GetParam(), {.workers = pools::workers_max + 1}),
+               std::invalid_argument);
+  pools::AnyPool three(GetParam(), {.workers = 3});
   EXPECT_EQ(three.workers(), 3U);
   EXPECT_GE(pools::worker_count({}), 1U);
 }

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "ipc/channels/pipe.hpp"
 #include "ipc/process.hpp"
 #include "pools/program_threads.hpp"
 #include "tests/pool_fixture.hpp"
@@ -25,21 +26,16 @@ using pool_test::Shared;
 using pool_test::SharedMemory;
 using testing::HasSubstr;
 
-template <class P>
-struct ChannelOf;
-template <class C>
-struct ChannelOf<pools::ProcessPool<C>> {
-  using type = C;
-};
+using ProcessPoolFaults = pool_test::OverPools;
 
-template <class P>
-class ProcessPoolFaults : public pool_test::Guarded {
- protected:
-  static constexpr ipc::Traits traits = ChannelOf<P>::type::traits;
-};
+std::vector<pools::PoolKind> process_pools() {
+  auto kinds = pools::all_pools();
+  std::erase_if(kinds, [](const pools::PoolKind& kind) { return !kind.processes(); });
+  return kinds;
+}
 
-TYPED_TEST_SUITE(ProcessPoolFaults, pools::AllProcessPools::into<testing::Types>,
-                 pool_test::PoolName);
+INSTANTIATE_TEST_SUITE_P(Every, ProcessPoolFaults, testing::ValuesIn(process_pools()),
+                         pool_test::name_of);
 
 pid_t whoami() {
   return ::getpid();
@@ -62,9 +58,9 @@ pools::WorkerDied death_of(Future& future) {
   throw std::logic_error("the worker of this task did not die");
 }
 
-TYPED_TEST(ProcessPoolFaults, AKilledWorkerCostsItsTaskAlone) {
+TEST_P(ProcessPoolFaults, AKilledWorkerCostsItsTaskAlone) {
   const SharedMemory shared;
-  TypeParam pool({.workers = 1});
+  pools::AnyPool pool(GetParam(), {.workers = 1});
   // The first runs; the second is in the worker's channel; the others wait in the pool.
   auto killed = pool.submit([to = shared.get()] { return wait_until_open(to); });
   std::vector<pools::Future<std::size_t>> others;
@@ -87,8 +83,8 @@ TYPED_TEST(ProcessPoolFaults, AKilledWorkerCostsItsTaskAlone) {
   EXPECT_NE(pool.submit(whoami).get(), died.pid);
 }
 
-TYPED_TEST(ProcessPoolFaults, HowAWorkerEndedIsTold) {
-  TypeParam pool({.workers = 1});
+TEST_P(ProcessPoolFaults, HowAWorkerEndedIsTold) {
+  pools::AnyPool pool(GetParam(), {.workers = 1});
   for (int i = 0; i < 3; ++i) {
     auto left = pool.submit([] { ::_exit(3); });
     auto aborted = pool.submit([] { std::abort(); });
@@ -104,12 +100,12 @@ TYPED_TEST(ProcessPoolFaults, HowAWorkerEndedIsTold) {
   }
 }
 
-TYPED_TEST(ProcessPoolFaults, AnAnswerGivenBeforeTheDeathCounts) {
-  if (!TestFixture::traits.waiter_may_be_killed) {
+TEST_P(ProcessPoolFaults, AnAnswerGivenBeforeTheDeathCounts) {
+  if (!GetParam().channel->traits.waiter_may_be_killed) {
     GTEST_SKIP() << "nobody looks into this channel after a death";
   }
   for (int i = 0; i < 20; ++i) {
-    TypeParam pool({.workers = 1});
+    pools::AnyPool pool(GetParam(), {.workers = 1});
     auto answered = pool.submit(whoami);
     auto died = pool.submit([] { ::raise(SIGKILL); });
     EXPECT_THROW(died.get(), pools::WorkerDied);
@@ -117,11 +113,11 @@ TYPED_TEST(ProcessPoolFaults, AnAnswerGivenBeforeTheDeathCounts) {
   }
 }
 
-TYPED_TEST(ProcessPoolFaults, IdleWorkersMayBeKilled) {
-  if (!TestFixture::traits.waiter_may_be_killed) {
+TEST_P(ProcessPoolFaults, IdleWorkersMayBeKilled) {
+  if (!GetParam().channel->traits.waiter_may_be_killed) {
     GTEST_SKIP() << "a worker that waits in this channel may not be killed";
   }
-  TypeParam pool({.workers = 2});
+  pools::AnyPool pool(GetParam(), {.workers = 2});
   pid_t last = 0;
   for (int round = 0; round < 50; ++round) {
     const pid_t pid = pool.submit(whoami).get();
@@ -132,9 +128,9 @@ TYPED_TEST(ProcessPoolFaults, IdleWorkersMayBeKilled) {
   EXPECT_EQ(pool.map([](int i) { return i; }, pool_test::numbers(100)), pool_test::numbers(100));
 }
 
-TYPED_TEST(ProcessPoolFaults, AllWorkersMayBeKilledAtOnce) {
+TEST_P(ProcessPoolFaults, AllWorkersMayBeKilledAtOnce) {
   const SharedMemory shared;
-  TypeParam pool({.workers = 3, .prefetch = 1});
+  pools::AnyPool pool(GetParam(), {.workers = 3, .prefetch = 1});
   std::vector<pools::Future<int>> running;
   for (int i = 0; i < 3; ++i) {
     running.push_back(pool.submit([to = shared.get()] {
@@ -152,18 +148,18 @@ TYPED_TEST(ProcessPoolFaults, AllWorkersMayBeKilledAtOnce) {
   for (int i = 0; i < 10; ++i) EXPECT_EQ(queued[static_cast<std::size_t>(i)].get(), i);
 }
 
-TYPED_TEST(ProcessPoolFaults, ADeathIsNoticedThoughNobodyWaits) {
+TEST_P(ProcessPoolFaults, ADeathIsNoticedThoughNobodyWaits) {
   const SharedMemory shared;
-  TypeParam pool({.workers = 1});
+  pools::AnyPool pool(GetParam(), {.workers = 1});
   pool.submit([] { ::_exit(1); });
   pool.submit([to = shared.get()] { ++to->ran; });
   pool_test::await([&] { return shared->ran == 1; });
 }
 
-TYPED_TEST(ProcessPoolFaults, NobodyOutlivesThePoolsProcess) {
+TEST_P(ProcessPoolFaults, NobodyOutlivesThePoolsProcess) {
   const SharedMemory shared;
   ipc::Process owner([&] {
-    TypeParam pool({.workers = 2});
+    pools::AnyPool pool(GetParam(), {.workers = 2});
     auto busy = pool.submit([to = shared.get()] { return wait_until_open(to); });
     busy.wait();
     return 0;
@@ -179,9 +175,9 @@ TYPED_TEST(ProcessPoolFaults, NobodyOutlivesThePoolsProcess) {
   for (const auto& each : watched) await_end(each);
 }
 
-TYPED_TEST(ProcessPoolFaults, TerminateKillsTheWorkers) {
+TEST_P(ProcessPoolFaults, TerminateKillsTheWorkers) {
   const SharedMemory shared;
-  TypeParam pool({.workers = 1});
+  pools::AnyPool pool(GetParam(), {.workers = 1});
   auto future = pool.submit([to = shared.get()] { return wait_until_open(to); });
   pool_test::await([&] { return shared->pid != 0; });
   const auto worker = pidfd_of(shared->pid);
@@ -190,9 +186,9 @@ TYPED_TEST(ProcessPoolFaults, TerminateKillsTheWorkers) {
   EXPECT_THROW(future.get(), pools::PoolTerminated);
 }
 
-TYPED_TEST(ProcessPoolFaults, WithoutItsZygoteAPoolIsBroken) {
+TEST_P(ProcessPoolFaults, WithoutItsZygoteAPoolIsBroken) {
   const SharedMemory shared;
-  TypeParam pool({.workers = 2});
+  pools::AnyPool pool(GetParam(), {.workers = 2});
   const pid_t zygote = pool.submit([] { return ::getppid(); }).get();
   std::vector<pools::Future<int>> futures;
   for (int i = 0; i < 10; ++i) {
@@ -203,9 +199,9 @@ TYPED_TEST(ProcessPoolFaults, WithoutItsZygoteAPoolIsBroken) {
   EXPECT_THROW(pool.submit(whoami), pools::PoolBroken);
 }
 
-TYPED_TEST(ProcessPoolFaults, WorkersThatCannotLiveAreNotStartedForEver) {
+TEST_P(ProcessPoolFaults, WorkersThatCannotLiveAreNotStartedForEver) {
   const SharedMemory shared;
-  TypeParam pool({.workers = 2, .idle_deaths_max = 3});
+  pools::AnyPool pool(GetParam(), {.workers = 2, .idle_deaths_max = 3});
   auto busy = pool.submit([to = shared.get()] { return wait_until_open(to); });
   pool_test::await([&] { return shared->pid != 0; });
   const auto zygotes = children_of(::getpid());
@@ -224,29 +220,30 @@ TYPED_TEST(ProcessPoolFaults, WorkersThatCannotLiveAreNotStartedForEver) {
   }
 }
 
-TYPED_TEST(ProcessPoolFaults, CtrlCIsForTheParent) {
+TEST_P(ProcessPoolFaults, CtrlCIsForTheParent) {
   ::signal(SIGINT, SIG_DFL);  // what runs in the background may have inherited it as ignored
-  TypeParam pool({.workers = 1});
+  pools::AnyPool pool(GetParam(), {.workers = 1});
   const pid_t worker = pool.submit(whoami).get();
   ::kill(worker, SIGINT);
   for (const pid_t zygote : children_of(::getpid())) ::kill(zygote, SIGINT);
   EXPECT_EQ(pool.submit(whoami).get(), worker);
 }
 
-TYPED_TEST(ProcessPoolFaults, PoolsSideBySideEndInAnyOrder) {
-  std::optional<TypeParam> first(std::in_place, pools::Options{.workers = 1});
-  std::optional<TypeParam> second(std::in_place, pools::Options{.workers = 1});
+TEST_P(ProcessPoolFaults, PoolsSideBySideEndInAnyOrder) {
+  std::optional<pools::AnyPool> first(std::in_place, GetParam(), pools::Options{.workers = 1});
+  std::optional<pools::AnyPool> second(std::in_place, GetParam(), pools::Options{.workers = 1});
   EXPECT_NE(first->submit(whoami).get(), second->submit(whoami).get());
   first.reset();
   EXPECT_GT(second->submit(whoami).get(), 0);
 }
 
-TYPED_TEST(ProcessPoolFaults, RandomDeathsLoseNoFuture) {
-  if (!TestFixture::traits.waiter_may_be_killed) {
+TEST_P(ProcessPoolFaults, RandomDeathsLoseNoFuture) {
+  if (!GetParam().channel->traits.waiter_may_be_killed) {
     GTEST_SKIP() << "a worker that waits in this channel may not be killed";
   }
   // Workers may die as fast as they are started.
-  TypeParam pool({.workers = 2, .idle_deaths_max = std::numeric_limits<std::size_t>::max()});
+  pools::AnyPool pool(GetParam(),
+                      {.workers = 2, .idle_deaths_max = std::numeric_limits<std::size_t>::max()});
   std::atomic<int> answered{0};
   std::atomic<int> died{0};
   std::atomic<int> finished{0};
@@ -285,9 +282,9 @@ std::ptrdiff_t entries(const char* folder) {
   return std::distance(std::filesystem::directory_iterator(folder), {});
 }
 
-TYPED_TEST(ProcessPoolFaults, PoolsLeaveNothingBehind) {
+TEST_P(ProcessPoolFaults, PoolsLeaveNothingBehind) {
   const auto one = [] {
-    TypeParam pool({.workers = 2});
+    pools::AnyPool pool(GetParam(), {.workers = 2});
     EXPECT_GT(pool.submit(whoami).get(), 0);
     auto died = pool.submit([] { ::_exit(1); });
     EXPECT_THROW(died.get(), pools::WorkerDied);
@@ -304,19 +301,19 @@ TYPED_TEST(ProcessPoolFaults, PoolsLeaveNothingBehind) {
 
 class ProcessPool : public pool_test::Guarded {};
 
-using AnyProcessPool = pools::ProcessPool<ipc::UnixStream>;
+using OnePool = pools::ProcessPool<ipc::Pipe>;
 
 TEST_F(ProcessPool, IsMadeBeforeThreads) {
   std::atomic<bool> done{false};
   std::thread other([&] { pool_test::await([&] { return done.load(); }); });
-  EXPECT_THROW(AnyProcessPool({.workers = 1}), std::logic_error);
+  EXPECT_THROW(OnePool({.workers = 1}), std::logic_error);
   {
-    AnyProcessPool allowed({.workers = 1, .fork_with_threads = true});
+    OnePool allowed({.workers = 1, .fork_with_threads = true});
     EXPECT_GT(allowed.submit(whoami).get(), 0);
   }
   done = true;
   other.join();
-  AnyProcessPool after({.workers = 1});
+  OnePool after({.workers = 1});
   EXPECT_GT(after.submit(whoami).get(), 0);
 }
 
@@ -328,13 +325,13 @@ TEST_F(ProcessPool, CountsNoThreadThatWasJoined) {
 }
 
 TEST_F(ProcessPool, RefusesPiecesThatItsChannelDoesNotCarry) {
-  EXPECT_THROW(AnyProcessPool({.workers = 1, .message_bytes = 1}), std::invalid_argument);
-  EXPECT_THROW(AnyProcessPool({.workers = 1, .message_bytes = std::size_t{2} << 30}),
+  EXPECT_THROW(OnePool({.workers = 1, .message_bytes = 1}), std::invalid_argument);
+  EXPECT_THROW(OnePool({.workers = 1, .message_bytes = std::size_t{2} << 30}),
                std::invalid_argument);
 }
 
 TEST_F(ProcessPool, CutsWhatIsLonger) {
-  AnyProcessPool pool({.workers = 1, .message_bytes = 64});
+  OnePool pool({.workers = 1, .message_bytes = 64});
   const std::string text(10'000, 'x');
   EXPECT_EQ(pool.submit([](std::string all) { return all; }, text).get(), text);
 }
