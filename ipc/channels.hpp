@@ -7,6 +7,7 @@
 #include "ipc/channels/boost_shm.hpp"
 #include "ipc/channels/fifo.hpp"
 #include "ipc/channels/pipe.hpp"
+#include "ipc/channels/pipe_vmsplice.hpp"
 #include "ipc/channels/posix_queue.hpp"
 #include "ipc/channels/shm_mutex.hpp"
 #include "ipc/channels/spsc_ring.hpp"
@@ -18,12 +19,16 @@
 
 namespace ipc {
 
-using AllChannels = TypeList<                 //
-    Pipe, Fifo,                               // pipes
-    UnixStream, UnixSeqpacket, UnixDatagram,  // sockets
-    PosixQueue, SysvQueue, BoostQueue,        // message queues
-    BoostShm, ShmMutex,                       // shared memory under a lock
-    SpscRing<Spin>, SpscRing<Yield>, SpscRing<Futex>, SpscRing<Adaptive>,
-    SpscRing<EventFd>>;  // rings
+using AllChannels = TypeList<
+    // pipes
+    Pipe, Fifo, PipeVmsplice,
+    // sockets
+    UnixStream, UnixSeqpacket, UnixDatagram,
+    // message queues
+    PosixQueue, SysvQueue, BoostQueue,
+    // shared memory under a lock
+    BoostShm, ShmMutex,
+    // rings
+    SpscRing<Spin>, SpscRing<Yield>, SpscRing<Futex>, SpscRing<Adaptive>, SpscRing<EventFd>>;
 
 }  // namespace ipc

@@ -3,8 +3,10 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <utility>
 
@@ -20,6 +22,17 @@ struct PipeEnds {
   Fd writer;
 };
 
+inline PipeEnds open_pipe() {
+  std::array<int, 2> fds{};
+  check("pipe2", [&] { return ::pipe2(fds.data(), O_CLOEXEC); });
+  return {.reader = Fd(fds[0]), .writer = Fd(fds[1])};
+}
+
+inline std::size_t pipe_bytes(const Fd& pipe) {
+  return static_cast<std::size_t>(
+      check("fcntl(F_GETPIPE_SZ)", [&] { return ::fcntl(pipe.get(), F_GETPIPE_SZ); }));
+}
+
 // Gives the pipe as much of the room as it can get, and says how much that is, in bytes. Without
 // privilege a pipe grows to /proc/sys/fs/pipe-max-size at most, and past the user's
 // pipe-user-pages-soft not at all: what is got is reported, not assumed.
@@ -29,15 +42,17 @@ inline std::size_t resize_pipe(const Fd& pipe, std::size_t bytes) {
   for (const std::size_t size : {bytes, std::min(bytes, limit)}) {
     if (::fcntl(pipe.get(), F_SETPIPE_SZ, static_cast<int>(size)) != -1) break;
   }
-  return static_cast<std::size_t>(
-      check("fcntl(F_GETPIPE_SZ)", [&] { return ::fcntl(pipe.get(), F_GETPIPE_SZ); }));
+  return pipe_bytes(pipe);
 }
 
 // Requires blocking descriptors.
-inline std::pair<FramedSender, FramedReceiver> framed_pipe(PipeEnds pipe, const Options& options) {
+template <FrameWriter Writer = GatheringWriter>
+std::pair<BasicFramedSender<Writer>, FramedReceiver> framed_pipe(PipeEnds pipe,
+                                                                 const Options& options) {
   const std::size_t bytes = resize_pipe(pipe.writer, options.capacity.bytes);
   constexpr Framing framing(PIPE_BUF);
-  return {FramedSender(std::move(pipe.writer), framing, options.message_bytes, {.bytes = bytes}),
+  return {BasicFramedSender<Writer>(std::move(pipe.writer), framing, options.message_bytes,
+                                    {.bytes = bytes}),
           FramedReceiver(std::move(pipe.reader), framing, options.message_bytes)};
 }
 

@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstring>
 #include <stdexcept>
 #include <vector>
@@ -76,15 +77,34 @@ class StreamFd {
   bool blocking_ = true;
 };
 
-class FramedSender {
+// How a frame is written that is too long to be put together first: all of it or a part. Returns
+// the bytes that went, or -1 and errno as writev(2) does; waits for room only when told to.
+template <class W>
+concept FrameWriter = std::movable<W> && std::constructible_from<W, const Fd&> &&
+    requires(W writer, const Fd& stream, std::span<const iovec> parts, bool waits) {
+  { writer.write(stream, parts, waits) } -> std::same_as<ssize_t>;
+};
+
+// Whether it waits is up to the descriptor.
+struct GatheringWriter {
+  explicit GatheringWriter(const Fd&) {}
+  static ssize_t write(const Fd& stream, std::span<const iovec> parts, bool) {
+    return ::writev(stream.get(), parts.data(), static_cast<int>(parts.size()));
+  }
+};
+
+template <FrameWriter Writer>
+class BasicFramedSender {
  public:
-  FramedSender(Fd fd, Framing framing, std::size_t message_bytes, Capacity capacity)
+  BasicFramedSender(Fd fd, Framing framing, std::size_t message_bytes, Capacity capacity)
       : stream_(std::move(fd)),
+        writer_(stream_.fd()),
         framing_(framing),
         message_bytes_(message_bytes),
         capacity_(capacity) {}
-  explicit FramedSender(Parcel& parcel)
+  explicit BasicFramedSender(Parcel& parcel)
       : stream_(parcel.take_fd()),
+        writer_(stream_.fd()),
         framing_(parcel.take<Framing>()),
         message_bytes_(parcel.take<std::size_t>()),
         capacity_(parcel.take<Capacity>()),
@@ -149,9 +169,8 @@ class FramedSender {
     const std::size_t frame = left;
     while (left > 0) {
       const auto wrote = retry_interrupted([&] {
-        return parts.size() == 1
-                   ? ::write(stream_.fd().get(), parts[0].iov_base, parts[0].iov_len)
-                   : ::writev(stream_.fd().get(), parts.data(), static_cast<int>(parts.size()));
+        return parts.size() == 1 ? ::write(stream_.fd().get(), parts[0].iov_base, parts[0].iov_len)
+                                 : writer_.write(stream_.fd(), parts, deadline.is_never());
       });
       if (wrote >= 0) {
         left -= static_cast<std::size_t>(wrote);
@@ -199,11 +218,14 @@ class FramedSender {
   }
 
   StreamFd stream_;
+  Writer writer_;
   Framing framing_;
   std::size_t message_bytes_;
   Capacity capacity_;
   std::size_t owed_ = 0;  // bytes of an abandoned frame that are still to be written
 };
+
+using FramedSender = BasicFramedSender<GatheringWriter>;
 
 class FramedReceiver {
  public:

@@ -1,11 +1,6 @@
 // pipe(7): a byte stream in the kernel, framed.
 #pragma once
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <array>
-
 #include "ipc/channel.hpp"
 #include "ipc/framed_pipe.hpp"
 
@@ -23,9 +18,7 @@ struct Pipe {
 
   static std::pair<Sender, Receiver> open(const Options& options = {}) {
     check_options(name, traits, options);
-    std::array<int, 2> fds{};
-    check("pipe2", [&] { return ::pipe2(fds.data(), O_CLOEXEC); });
-    return framed_pipe({.reader = Fd(fds[0]), .writer = Fd(fds[1])}, options);
+    return framed_pipe(open_pipe(), options);
   }
 };
 
