@@ -12,6 +12,7 @@
 #include "ipc/channels/shm_mutex.hpp"
 #include "ipc/channels/spsc_ring.hpp"
 #include "ipc/channels/sysv_queue.hpp"
+#include "ipc/channels/tcp.hpp"
 #include "ipc/channels/unix_datagram.hpp"
 #include "ipc/channels/unix_seqpacket.hpp"
 #include "ipc/channels/unix_stream.hpp"
@@ -23,7 +24,7 @@ using AllChannels = TypeList<
     // pipes
     Pipe, Fifo, PipeVmsplice,
     // sockets
-    UnixStream, UnixSeqpacket, UnixDatagram,
+    UnixStream, UnixSeqpacket, UnixDatagram, Tcp,
     // message queues
     PosixQueue, SysvQueue, BoostQueue,
     // shared memory under a lock

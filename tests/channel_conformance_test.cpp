@@ -172,10 +172,17 @@ TEST_P(ChannelTest, ReceiveGivesUpAtItsDeadlineAndNotBefore) {
 TEST_P(ChannelTest, ASendThatTimedOutHasSentNothing) {
   for (const std::size_t size : {small_bytes, large_bytes()}) {
     auto ends = channel().open({.message_bytes = size});
-    const std::uint64_t sent = fill_up(ends.first, size);
+    std::uint64_t sent = fill_up(ends.first, size);
     ASSERT_GT(sent, 0U);
-    const auto start = std::chrono::steady_clock::now();
-    EXPECT_EQ(ends.first.send(tests::message(99, size), Deadline::in(30ms)), Outcome::timed_out);
+    auto start = std::chrono::steady_clock::now();
+    Outcome outcome{};
+    // The network stack acknowledges late, which makes room once more.
+    while ((outcome = ends.first.send(tests::message(sent, size), Deadline::in(30ms))) ==
+           Outcome::done) {
+      ++sent;
+      start = std::chrono::steady_clock::now();
+    }
+    EXPECT_EQ(outcome, Outcome::timed_out);
     EXPECT_GE(std::chrono::steady_clock::now() - start, 30ms);
     for (std::uint64_t i = 0; i < sent; ++i) {
       // Make room, and use it: what was cut off must not turn up between the messages.
