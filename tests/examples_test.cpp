@@ -1,13 +1,22 @@
 // The example programs do what they show.
+#include <stdlib.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <fmt/core.h>
 #include <gmock/gmock.h>
+
+#include "ipc/process.hpp"
+#include "tests/documents.hpp"
+#include "tests/scratch.hpp"
 
 namespace {
 
@@ -15,7 +24,7 @@ using testing::Contains;
 using testing::IsSupersetOf;
 
 std::vector<std::string> lines_of(const std::string& example) {
-  const std::string program = PROJECT_BINARY_DIR "/pools/examples/" + example;
+  const std::string program = PROJECT_BINARY_DIR "/" + example;
   std::FILE* output = ::popen(program.c_str(), "r");
   if (output == nullptr) throw std::runtime_error("popen " + program);
   std::string text;
@@ -37,7 +46,7 @@ std::ptrdiff_t place(const std::vector<std::string>& lines, const std::string& l
 class Examples : public testing::TestWithParam<std::string> {};
 
 TEST_P(Examples, ThreeWorkersStartWorkAndFinish) {
-  const auto lines = lines_of(GetParam());
+  const auto lines = lines_of("pools/examples/" + GetParam());
   for (int worker = 0; worker < 3; ++worker) {
     const auto started = fmt::format("Worker {} started", worker);
     const auto result = fmt::format("Worker {} result: {}", worker, worker * 2);
@@ -52,5 +61,31 @@ TEST_P(Examples, ThreeWorkersStartWorkAndFinish) {
 
 INSTANTIATE_TEST_SUITE_P(, Examples, testing::Values("process_pool_example", "thread_example"),
                          [](const auto& test) { return test.param; });
+
+// They meet in a folder that is not the user's own.
+TEST(NamedExamples, WhatOneSendsTheOtherPrints) {
+  const Scratch runtime;
+  ASSERT_EQ(::setenv("XDG_RUNTIME_DIR", runtime.path().c_str(), 1), 0);
+  ipc::Process publisher(
+      [] { return std::system(PROJECT_BINARY_DIR "/ipc/examples/publish_example"); });
+  const auto folder = "ipc-compare." + std::to_string(::geteuid());
+  while (!std::filesystem::exists(runtime.path() / folder) || runtime.names(folder).empty()) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_THAT(lines_of("ipc/examples/attach_example"),
+              testing::ElementsAre("tick 1", "tick 2", "tick 3"));
+  EXPECT_EQ(publisher.join()->text(), "exited with code 0");
+  EXPECT_THAT(runtime.names(folder), testing::IsEmpty());
+}
+
+TEST(NamedExamples, AreWhatTheReadmeShows) {
+  const std::filesystem::path ipc = PROJECT_SOURCE_DIR "/ipc";
+  auto known = documents::lines(ipc / "examples/publish_example.cpp");
+  const auto more = documents::lines(ipc / "examples/attach_example.cpp");
+  known.insert(known.end(), more.begin(), more.end());
+  const auto shown = documents::blocks(ipc / "README.md", "cpp");
+  ASSERT_THAT(shown, testing::Not(testing::IsEmpty()));
+  for (const auto& block : shown) EXPECT_THAT(known, IsSupersetOf(block));
+}
 
 }  // namespace
