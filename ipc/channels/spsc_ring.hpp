@@ -1,92 +1,59 @@
 // A lock-free ring in shared memory, from one sender to one receiver.
 //
-//   slots:  one cache line each   [sequence | length | payload up to 56 bytes]
-//   bulk:   longer payloads, each in one piece, in the order of their slots
+//   slot, short messages:  [sequence, length | payload up to 56 bytes]   one cache line
+//   slot, longer ones:     [sequence, length | ... ][payload, from a line of its own on]
 //
 // A slot carries its own sequence number, so the receiver polls the very line that it is going to
-// read, and a small message is one cache line that crosses once. The receiver publishes what it has
+// read, and a short message is one cache line that crosses once. The receiver publishes what it has
 // consumed once in a quarter of the ring and before it waits, so in a stream that line crosses
 // rarely. Indices in lines of their own cross at every message.
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <atomic>
-#include <bit>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "ipc/channel.hpp"
+#include "ipc/copy_message.hpp"
 #include "ipc/joined_name.hpp"
 #include "ipc/lifeline.hpp"
 #include "ipc/mapping.hpp"
 #include "ipc/message_size.hpp"
 #include "ipc/parcel.hpp"
+#include "ipc/refinements.hpp"
 #include "ipc/waits.hpp"
 
 namespace ipc {
 
-// Where things lie in the mapping, and the copies of it that each end keeps for itself.
+// Where things lie in the mapping. Place is where ends wait.
 template <class Place>
 class SpscLayout {
  public:
   static constexpr std::size_t line = 64;
-  static constexpr std::size_t inline_bytes_max = line - 2 * sizeof(std::uint32_t);
 
-  struct alignas(line) Slot {
-    using Word = std::uint64_t;
-
-    std::atomic<std::uint32_t> sequence;  // of the message here, counted from 1; wraps
+  // What a slot begins with, written at once: whoever sees the number sees the length.
+  struct Stamp {
+    std::uint32_t sequence;  // of the message here, counted from 1; wraps
     std::uint32_t length;
-    std::array<std::atomic<Word>, inline_bytes_max / sizeof(Word)> payload;
-
-    // Word by word: a wide load of what was stored in other pieces a moment ago waits for the store
-    // buffer, and who sends has often just written its message. Requires at most inline_bytes_max.
-    void write(Bytes message) {
-      for (std::size_t at = 0; at < message.size(); at += sizeof(Word)) {
-        Word word = 0;
-        copy(&word, message.data() + at, message.size() - at);
-        payload[at / sizeof word].store(word, std::memory_order_relaxed);
-      }
-    }
-    void read(Buffer message) const {
-      for (std::size_t at = 0; at < message.size(); at += sizeof(Word)) {
-        const Word word = payload[at / sizeof word].load(std::memory_order_relaxed);
-        copy(message.data() + at, &word, message.size() - at);
-      }
-    }
-
-   private:
-    // A whole word is one instruction, a part of one is a call.
-    static void copy(void* to, const void* from, std::size_t left) {
-      if (left >= sizeof(Word)) {
-        std::memcpy(to, from, sizeof(Word));
-      } else {
-        std::memcpy(to, from, left);
-      }
-    }
   };
-  static_assert(sizeof(Slot) == line && std::atomic<std::uint32_t>::is_always_lock_free);
-
-  struct Consumed {
-    std::uint64_t slots = 0;
-    std::uint64_t bulk = 0;  // position after the last payload that was read
-  };
+  using Slot = std::atomic<Stamp>;
+  static_assert(Slot::is_always_lock_free && sizeof(Slot) == 8);
+  static constexpr std::size_t bytes_beside_stamp = line - sizeof(Slot);
 
   struct Header {
-    Header(std::uint64_t slots_count, std::uint64_t bulk_size, std::uint64_t message_size)
-        : slots(slots_count), bulk_bytes(bulk_size), message_bytes(message_size) {}
+    Header(std::uint64_t slots_count, std::uint64_t message_size)
+        : slots(slots_count), message_bytes(message_size) {}
 
     std::uint64_t slots;
-    std::uint64_t bulk_bytes;
     std::uint64_t message_bytes;
-    alignas(line) std::atomic<std::uint64_t> consumed_slots{0};  // written by the receiver
-    std::atomic<std::uint64_t> consumed_bulk{0};
+    alignas(line) std::atomic<std::uint64_t> consumed{0};  // messages; written by the receiver
     alignas(line) Place message{};
     alignas(line) Place room{};
     alignas(line) std::atomic<bool> sender_gone{false};
@@ -94,16 +61,11 @@ class SpscLayout {
   };
 
   explicit SpscLayout(const Options& options) {
-    const std::size_t slots = std::bit_ceil(options.capacity.messages);
-    std::size_t bulk = 0;
-    if (options.message_bytes > inline_bytes_max) {
-      // Twice the longest message: one always fits in one piece, wherever the ring stands.
-      bulk = std::max(options.capacity.bytes, 2 * round_up(options.message_bytes));
-      bulk = round_up(bulk);
-    }
-    mapping_ =
-        std::make_shared<const Mapping>(Mapping::create(sizeof(Header) + slots * line + bulk));
-    new (mapping_->data()) Header(slots, bulk, options.message_bytes);
+    const std::size_t stride = stride_for(options.message_bytes);
+    const std::size_t slots =
+        std::clamp<std::size_t>(options.capacity.bytes / stride, 1, options.capacity.messages);
+    mapping_ = std::make_shared<const Mapping>(Mapping::create(sizeof(Header) + slots * stride));
+    new (mapping_->data()) Header(slots, options.message_bytes);
     read_header();
   }
   explicit SpscLayout(Parcel& parcel)
@@ -113,48 +75,53 @@ class SpscLayout {
   void pack(Parcel& parcel) && { parcel.put(mapping_->fd().duplicate()); }
 
   [[nodiscard]] Header& header() const { return *header_; }
-  [[nodiscard]] Slot& slot(std::uint64_t index) const { return slots_begin_[index & (slots_ - 1)]; }
-  [[nodiscard]] std::byte* bulk(std::uint64_t position) const {
-    return bulk_begin_ + position % bulk_bytes_;
-  }
   [[nodiscard]] std::uint64_t slots() const { return slots_; }
-  [[nodiscard]] std::uint64_t bulk_bytes() const { return bulk_bytes_; }
-  [[nodiscard]] std::uint64_t message_bytes() const { return message_bytes_; }
+  [[nodiscard]] std::size_t bytes() const { return slots_ * stride_; }
+  [[nodiscard]] std::size_t message_bytes() const { return message_bytes_; }
 
-  // Where a payload of this length lies when the last one ended at `position`: there, or at the
-  // start of the ring when it would not be in one piece. Both ends compute the same.
-  [[nodiscard]] std::uint64_t place(std::uint64_t position, std::size_t length) const {
-    const std::uint64_t offset = position % bulk_bytes_;
-    return offset + length <= bulk_bytes_ ? position : position + (bulk_bytes_ - offset);
+  // `at` is where a slot lies: place() says it of the slot after so many messages, next() of the
+  // one after a slot.
+  [[nodiscard]] std::size_t place(std::uint64_t messages) const {
+    return messages % slots_ * stride_;
   }
-  static constexpr std::uint64_t round_up(std::uint64_t bytes) {
-    return (bytes + line - 1) / line * line;
+  [[nodiscard]] std::size_t next(std::size_t at) const {
+    return at + stride_ == bytes() ? 0 : at + stride_;
   }
+  [[nodiscard]] Slot& slot(std::size_t at) const {
+    return *reinterpret_cast<Slot*>(slots_begin_ + at);
+  }
+  [[nodiscard]] std::byte* payload(std::size_t at) const { return slots_begin_ + at + payload_at_; }
 
  private:
+  static constexpr std::size_t payload_at(std::size_t message_bytes) {
+    return message_bytes <= bytes_beside_stamp ? sizeof(Slot) : line;
+  }
+  static constexpr std::size_t stride_for(std::size_t message_bytes) {
+    return (payload_at(message_bytes) + message_bytes + line - 1) / line * line;
+  }
+
   // Copies the constants before it checks and uses them: the memory is the peer's too.
   void read_header() {
     header_ = &mapping_->as<Header>();
     slots_ = header_->slots;
-    bulk_bytes_ = header_->bulk_bytes;
     message_bytes_ = header_->message_bytes;
     const std::size_t room = mapping_->size() - sizeof(Header);
-    if (!std::has_single_bit(slots_) || slots_ > room / line || bulk_bytes_ % line != 0 ||
-        bulk_bytes_ != room - slots_ * line ||
-        (message_bytes_ > inline_bytes_max && message_bytes_ > bulk_bytes_ / 2)) {
+    if (message_bytes_ == 0 || message_bytes_ > room || slots_ == 0 || slots_ > room / line ||
+        slots_ * stride_for(message_bytes_) != room) {
       throw std::runtime_error("spsc_ring: the header does not fit its memory");
     }
-    slots_begin_ = reinterpret_cast<Slot*>(mapping_->data() + sizeof(Header));
-    bulk_begin_ = mapping_->data() + sizeof(Header) + slots_ * line;
+    stride_ = stride_for(message_bytes_);
+    payload_at_ = payload_at(message_bytes_);
+    slots_begin_ = mapping_->data() + sizeof(Header);
   }
 
   std::shared_ptr<const Mapping> mapping_;  // both ends of a process use one
   Header* header_ = nullptr;
-  Slot* slots_begin_ = nullptr;
-  std::byte* bulk_begin_ = nullptr;
+  std::byte* slots_begin_ = nullptr;
   std::uint64_t slots_ = 0;
-  std::uint64_t bulk_bytes_ = 0;
-  std::uint64_t message_bytes_ = 0;
+  std::size_t stride_ = 0;
+  std::size_t payload_at_ = 0;
+  std::size_t message_bytes_ = 0;
 };
 
 template <WaitStrategy W>
@@ -172,14 +139,14 @@ class SpscSender {
         lifeline_(parcel),
         message_(parcel),
         room_(parcel),
-        next_(parcel.take<std::uint64_t>()),
-        bulk_(parcel.take<std::uint64_t>()) {}
+        sent_(parcel.take<std::uint64_t>()),
+        at_(ring_.place(sent_)) {}
 
   SpscSender(SpscSender&&) noexcept = default;
   SpscSender& operator=(SpscSender&& other) noexcept { return replace(*this, std::move(other)); }
   ~SpscSender() {
     if (!lifeline_.attached() || !lifeline_.leave()) return;
-    ring_.header().sender_gone.store(true, std::memory_order_release);  // partner: receive
+    ring_.header().sender_gone.store(true, std::memory_order_release);  // partner: await_message
     message_.notify(ring_.header().message);
   }
 
@@ -188,60 +155,66 @@ class SpscSender {
     std::move(lifeline_).pack(parcel);
     std::move(message_).pack(parcel);
     std::move(room_).pack(parcel);
-    parcel.put(next_);
-    parcel.put(bulk_);
+    parcel.put(sent_);
   }
 
   [[nodiscard]] Capacity capacity() const {
-    return {.bytes = ring_.slots() * Layout::line + ring_.bulk_bytes(), .messages = ring_.slots()};
+    return {.bytes = ring_.bytes(), .messages = ring_.slots()};
   }
 
   Outcome send(Bytes message, Deadline deadline) {
-    check_message_size(message.size(), ring_.message_bytes());
-    auto& header = ring_.header();
-    const auto closed = [&] { return header.receiver_gone.load(std::memory_order_acquire); };
-    const bool in_slot = message.size() <= Layout::inline_bytes_max;
-    const std::uint64_t at = in_slot ? bulk_ : ring_.place(bulk_, message.size());
-    const std::uint64_t end = in_slot ? bulk_ : at + Layout::round_up(message.size());
-    if (!has_room(end)) {
-      const auto ready = [&] {
-        // Acquire: the receiver has read what lay there before we write over it (partner: publish).
-        consumed_.slots = header.consumed_slots.load(std::memory_order_acquire);
-        consumed_.bulk = header.consumed_bulk.load(std::memory_order_acquire);
-        return has_room(end) || closed();
-      };
-      if (!room_.await(header.room, ready, deadline)) {
-        return lifeline_.peers_gone() ? Outcome::closed : Outcome::timed_out;
+    const auto [outcome, room] = loan(message.size(), deadline);
+    if (outcome != Outcome::done) return outcome;
+    copy_message(room.data(), message.data(), message.size());
+    return commit();
+  }
+
+  Loan loan(std::size_t bytes, Deadline deadline) {
+    check_message_size(bytes, ring_.message_bytes());
+    if (sent_ - consumed_ == ring_.slots()) [[unlikely]] {
+      if (const Outcome outcome = await_room(deadline); outcome != Outcome::done) {
+        return {outcome, {}};
       }
     }
-    if (closed()) return Outcome::closed;
-    auto& slot = ring_.slot(next_);
-    if (in_slot) {
-      slot.write(message);
-    } else {
-      std::memcpy(ring_.bulk(at), message.data(), message.size());
-    }
-    slot.length = static_cast<std::uint32_t>(message.size());
-    bulk_ = end;
-    // Release: whoever sees the number sees the length and the payload (partner: receive).
-    slot.sequence.store(static_cast<std::uint32_t>(++next_), std::memory_order_release);
+    loaned_ = static_cast<std::uint32_t>(bytes);
+    return {Outcome::done, {ring_.payload(at_), bytes}};
+  }
+
+  Outcome commit() {
+    auto& header = ring_.header();
+    if (header.receiver_gone.load(std::memory_order_acquire)) return Outcome::closed;
+    // Release: whoever sees the number sees the payload (partner: SpscReceiver::borrow).
+    ring_.slot(at_).store({.sequence = static_cast<std::uint32_t>(++sent_), .length = loaned_},
+                          std::memory_order_release);
+    at_ = ring_.next(at_);
     message_.notify(header.message);
     return Outcome::done;
   }
 
  private:
-  [[nodiscard]] bool has_room(std::uint64_t bulk_end) const {
-    return next_ - consumed_.slots < ring_.slots() &&
-           bulk_end - consumed_.bulk <= ring_.bulk_bytes();
+  Outcome await_room(Deadline deadline) {
+    auto& header = ring_.header();
+    bool closed = false;
+    const auto ready = [&] {
+      // Acquire: the receiver has read what lay there before we write over it (partner: publish).
+      consumed_ = header.consumed.load(std::memory_order_acquire);
+      closed = header.receiver_gone.load(std::memory_order_acquire);
+      return closed || sent_ - consumed_ < ring_.slots();
+    };
+    if (!room_.await(header.room, ready, deadline)) {
+      return lifeline_.peers_gone() ? Outcome::closed : Outcome::timed_out;
+    }
+    return closed ? Outcome::closed : Outcome::done;
   }
 
   Layout ring_;
   Lifeline lifeline_;
   W message_;
   W room_;
-  std::uint64_t next_ = 0;              // messages sent
-  std::uint64_t bulk_ = 0;              // position after the last payload
-  typename Layout::Consumed consumed_;  // what the receiver had published when we last looked
+  std::uint64_t sent_ = 0;      // messages
+  std::size_t at_ = 0;          // the next slot
+  std::uint64_t consumed_ = 0;  // messages, as the receiver had published when we last looked
+  std::uint32_t loaned_ = 0;    // bytes
 };
 
 template <WaitStrategy W>
@@ -259,7 +232,8 @@ class SpscReceiver {
         lifeline_(parcel),
         message_(parcel),
         room_(parcel),
-        consumed_{.slots = parcel.take<std::uint64_t>(), .bulk = parcel.take<std::uint64_t>()},
+        consumed_(parcel.take<std::uint64_t>()),
+        at_(ring_.place(consumed_)),
         published_(consumed_) {}
 
   SpscReceiver(SpscReceiver&&) noexcept = default;
@@ -268,7 +242,7 @@ class SpscReceiver {
   }
   ~SpscReceiver() {
     if (!lifeline_.attached() || !lifeline_.leave()) return;
-    ring_.header().receiver_gone.store(true, std::memory_order_release);  // partner: send
+    ring_.header().receiver_gone.store(true, std::memory_order_release);  // partner: commit
     room_.notify(ring_.header().room);
   }
 
@@ -277,67 +251,101 @@ class SpscReceiver {
     std::move(lifeline_).pack(parcel);
     std::move(message_).pack(parcel);
     std::move(room_).pack(parcel);
-    parcel.put(consumed_.slots);
-    parcel.put(consumed_.bulk);
+    parcel.put(consumed_);
   }
 
   Received receive(Buffer buffer, Deadline deadline) {
-    auto& header = ring_.header();
-    auto& slot = ring_.slot(consumed_.slots);
-    const auto expected = static_cast<std::uint32_t>(consumed_.slots + 1);
-    const auto arrived = [&] {
-      return slot.sequence.load(std::memory_order_acquire) == expected;  // partner: send
-    };
-    if (!arrived()) {
-      publish();
-      const auto ready = [&] {
-        return arrived() || header.sender_gone.load(std::memory_order_acquire);
-      };
-      const bool in_time = message_.await(header.message, ready, deadline);
-      if (!in_time && !lifeline_.peers_gone()) return {Outcome::timed_out};
-      // What was sent before the sender went is seen now that we know that it went.
-      if (!arrived()) return {Outcome::closed};
-    }
-    const std::size_t length =
-        slot.length;  // copied once, then checked: the memory is the peer's too
-    if (length == 0 || length > ring_.message_bytes()) {
-      throw std::runtime_error("spsc_ring is corrupt: a slot claims " + std::to_string(length) +
-                               " bytes, 1 to " + std::to_string(ring_.message_bytes()) +
-                               " are possible");
-    }
-    check_buffer_size(length, buffer.size());
-    if (length <= Layout::inline_bytes_max) {
-      slot.read(buffer.first(length));
-    } else {
-      const std::uint64_t at = ring_.place(consumed_.bulk, length);
-      std::memcpy(buffer.data(), ring_.bulk(at), length);
-      consumed_.bulk = at + Layout::round_up(length);
-    }
-    ++consumed_.slots;
-    if (consumed_.slots - published_.slots >= ring_.slots() / 4 ||
-        (consumed_.bulk - published_.bulk) * 4 > ring_.bulk_bytes()) {
-      publish();
-    }
-    return {Outcome::done, length};
+    const auto [outcome, message] = borrow(deadline);
+    if (outcome != Outcome::done) return {outcome};
+    check_buffer_size(message.size(), buffer.size());
+    copy_message(buffer.data(), message.data(), message.size());
+    release();
+    return {Outcome::done, message.size()};
   }
 
+  Borrowed borrow(Deadline deadline) {
+    const auto& slot = ring_.slot(at_);
+    // Acquire: with the number the payload is visible (partner: commit).
+    auto stamp = slot.load(std::memory_order_acquire);
+    if (stamp.sequence == expected()) {
+      streaming_ = true;
+    } else {
+      if (const Outcome outcome = await_message(deadline); outcome != Outcome::done) {
+        return {outcome, {}};
+      }
+      stamp = slot.load(std::memory_order_acquire);
+    }
+    // Checked in our copy: the memory is the peer's too.
+    if (stamp.length == 0 || stamp.length > ring_.message_bytes()) [[unlikely]]
+      corrupt(stamp);
+    return {Outcome::done, {ring_.payload(at_), stamp.length}};
+  }
+
+  void release() {
+    ++consumed_;
+    at_ = ring_.next(at_);
+    if ((consumed_ - published_) * 4 >= ring_.slots()) publish();
+  }
+
+  // See PollableReceiver.
+  [[nodiscard]] int descriptor() requires requires(W wait, typename W::Place place) {
+    wait.descriptor(place);
+  }
+  { return message_.descriptor(ring_.header().message); }
+
  private:
-  void publish() {
-    if (consumed_.slots == published_.slots) return;
+  static constexpr bool polls = W::spins || std::same_as<W, Adaptive>;
+  static constexpr int pauses_behind = 32;  // about half a microsecond, a hundred short messages
+
+  [[nodiscard]] std::uint32_t expected() const { return static_cast<std::uint32_t>(consumed_ + 1); }
+
+  Outcome await_message(Deadline deadline) {
+    publish();
+    // Who overtakes a stream lets the sender get ahead: to follow it slot by slot would cost both a
+    // cache line's journey a message. Nobody pauses who waits for an answer: it is never there yet.
+    if (std::exchange(streaming_, false) && polls && !deadline.is_now()) {
+      for (int pause = 0; pause < pauses_behind; ++pause) relax();
+    }
     auto& header = ring_.header();
-    // Release: our reads are done before the sender sees the room (partner: send).
-    header.consumed_bulk.store(consumed_.bulk, std::memory_order_release);
-    header.consumed_slots.store(consumed_.slots, std::memory_order_release);
+    const auto& slot = ring_.slot(at_);
+    const auto* payload = ring_.payload(at_);
+    const auto arrived = [&] {
+      __builtin_prefetch(payload);  // both lines travel together
+      return slot.load(std::memory_order_acquire).sequence == expected();  // partner: commit
+    };
+    const auto ready = [&] {
+      return arrived() || header.sender_gone.load(std::memory_order_acquire);
+    };
+    if (!message_.await(header.message, ready, deadline) && !lifeline_.peers_gone()) {
+      return Outcome::timed_out;
+    }
+    // What was sent before the sender went is seen now that we know that it went.
+    return arrived() ? Outcome::done : Outcome::closed;
+  }
+
+  void publish() {
+    if (consumed_ == published_) return;
+    auto& header = ring_.header();
+    // Release: our reads are done before the sender sees the room (partner: await_room).
+    header.consumed.store(consumed_, std::memory_order_release);
     published_ = consumed_;
     room_.notify(header.room);
+  }
+
+  [[noreturn]] void corrupt(typename Layout::Stamp stamp) const {
+    throw std::runtime_error("spsc_ring is corrupt: a slot claims " + std::to_string(stamp.length) +
+                             " bytes, 1 to " + std::to_string(ring_.message_bytes()) +
+                             " are possible");
   }
 
   Layout ring_;
   Lifeline lifeline_;
   W message_;
   W room_;
-  typename Layout::Consumed consumed_;
-  typename Layout::Consumed published_;
+  std::uint64_t consumed_ = 0;   // messages
+  std::size_t at_ = 0;           // the next slot
+  std::uint64_t published_ = 0;  // of the messages, those that the sender knows of
+  bool streaming_ = false;       // the last message was there when we came
 };
 
 template <WaitStrategy W>
@@ -368,6 +376,9 @@ class SpscRing {
   }
 };
 
-static_assert(Channel<SpscRing<Spin>> && Channel<SpscRing<EventFd>>);
+static_assert(LoanChannel<SpscRing<Spin>> && LoanChannel<SpscRing<Yield>> &&
+              LoanChannel<SpscRing<Futex>> && LoanChannel<SpscRing<Adaptive>> &&
+              LoanChannel<SpscRing<EventFd>>);
+static_assert(PollableChannel<SpscRing<EventFd>> && !PollableChannel<SpscRing<Spin>>);
 
 }  // namespace ipc
