@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "ipc/channel.hpp"
+#include "ipc/lock.hpp"
 #include "ipc/waits.hpp"
 
 namespace bench {
@@ -52,6 +53,17 @@ inline std::optional<std::string> why_absent(const ipc::Traits& traits, PeerKind
   if (bytes > traits.message_bytes_max) {
     return "the mechanism carries messages of " + std::to_string(traits.message_bytes_max) +
            " bytes at most";
+  }
+  return std::nullopt;
+}
+
+// The same of a lock.
+inline std::optional<std::string> why_absent(const ipc::LockTraits& traits, PeerKind peer) {
+  if (peer == PeerKind::process && !traits.crosses_processes) {
+    return "the lock works between the threads of one process only";
+  }
+  if (peer == PeerKind::thread && !traits.excludes_threads) {
+    return "a process has the lock, with all its threads at once";
   }
   return std::nullopt;
 }

@@ -15,9 +15,9 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/axes.hpp"
-#include "bench/locks.hpp"
 #include "bench/placement.hpp"
 #include "ipc/channels.hpp"
+#include "ipc/locks.hpp"
 #include "pools/pools.hpp"
 
 namespace bench {
@@ -42,6 +42,11 @@ std::string_view to_text(ipc::Arity arity) {
 }
 std::string_view to_text(bool yes) {
   return yes ? "yes" : "no";
+}
+std::string_view to_text(ipc::OwnerDeath death) {
+  return death == ipc::OwnerDeath::frees    ? "frees"
+         : death == ipc::OwnerDeath::breaks ? "breaks"
+                                            : "blocks";
 }
 
 Json channels() {
@@ -74,9 +79,16 @@ Json pools() {
 
 Json locks() {
   Json list = Json::array();
-  const auto add = [&]<class L>() { list.push_back({{"name", L::name}}); };
-  ::pools::AllLocks::for_each(add);
-  SharedLocks::for_each(add);
+  ipc::AllLocks::for_each([&]<class L>() {
+    const ipc::LockTraits& traits = L::traits;
+    list.push_back({{"name", L::name},
+                    {"excludes_threads", traits.excludes_threads},
+                    {"crosses_processes", traits.crosses_processes},
+                    {"owner_death", to_text(traits.owner_death)},
+                    {"waiter_may_be_killed", traits.waiter_may_be_killed},
+                    {"fair", traits.fair},
+                    {"spins", traits.spins}});
+  });
   return list;
 }
 
@@ -110,9 +122,14 @@ Json absent(bool two_cpus) {
     list.push_back({{"rows", "(round_trip|one_way)/channel:(" + names + ")" + key.first},
                     {"reason", key.second}});
   }
-  ::pools::AllLocks::for_each([&]<class L>() {
-    list.push_back({{"rows", "shared_data/.*/guard:" + std::string(L::name) + "/peer:process/.*"},
-                    {"reason", "the lock works between the threads of one process only"}});
+  ipc::AllLocks::for_each([&]<class L>() {
+    for (const PeerKind peer : peer_kinds) {
+      const auto reason = why_absent(L::traits, peer);
+      if (!reason) continue;
+      list.push_back(
+          {{"rows", fmt::format("shared_data/.*/guard:{}/peer:{}/.*", L::name, to_text(peer))},
+           {"reason", *reason}});
+    }
   });
   list.push_back({{"rows", "floor/what:cache_line.*/cpus:(same|any)"},
                   {"reason", "two that spin need a CPU each"}});
@@ -179,10 +196,20 @@ void print(const Json& catalog) {
     }
   };
   print_list("Pools", "pools", "name", "kind");
+  constexpr std::string_view lock_row = "  {:<20}{:<9}{:<11}{:<13}{:<13}{:<6}{}\n";
   fmt::print("\nLocks\n");
+  fmt::print(lock_row, "name", "threads", "processes", "owner death", "kill waiter", "fair",
+             "spins");
   for (const Json& lock : catalog.at("locks")) {
-    fmt::print("  {}\n", lock.at("name").get<std::string>());
+    const auto word = [&](const char* key) { return lock.at(key).get<std::string>(); };
+    const auto yes = [&](const char* key) { return to_text(lock.at(key).get<bool>()); };
+    fmt::print(lock_row, word("name"), yes("excludes_threads"), yes("crosses_processes"),
+               word("owner_death"), yes("waiter_may_be_killed"), yes("fair"), yes("spins"));
   }
+  fmt::print(
+      "  threads, processes: between whom it works\n"
+      "  owner death: what becomes of the lock when a process is killed that has it\n"
+      "  fair: first come, first served    spins: who waits keeps a CPU busy\n");
   print_list("Scenarios", "scenarios", "name", "asks");
   fmt::print("\nAbsent rows\n");
   for (const Json& entry : catalog.at("absent")) {

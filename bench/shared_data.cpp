@@ -12,19 +12,19 @@
 #include <array>
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <numeric>
 #include <optional>
 #include <vector>
 
 #include "bench/axes.hpp"
-#include "bench/locks.hpp"
 #include "bench/main.hpp"
 #include "bench/peer.hpp"
 #include "bench/rounds.hpp"
 #include "ipc/channels.hpp"
+#include "ipc/locks.hpp"
 #include "ipc/mapping.hpp"
-#include "pools/locks.hpp"
 
 namespace bench {
 namespace {
@@ -63,9 +63,9 @@ void check_sum(std::span<const std::uint64_t> cells, std::uint64_t updates) {
 
 // ---- under a lock ----
 
-template <class Mutex>
+template <ipc::Lock L>
 struct Locked {
-  Mutex mutex;
+  L mutex;
   void add(std::uint64_t& cell) {
     const std::lock_guard lock(mutex);
     ++cell;
@@ -90,6 +90,8 @@ template <class Guard>
 Measured guarded(const Suite& suite, PeerKind kind, const Data& data, std::size_t workers) {
   const auto mapping = ipc::Mapping::create(sizeof(Board<Guard>));
   Board<Guard>& board = *new (mapping.data()) Board<Guard>;
+  const auto destroy = [](Board<Guard>* used) { std::destroy_at(used); };
+  const std::unique_ptr<Board<Guard>, decltype(destroy)> owner(&board, destroy);
   std::vector<Peer> peers;
   for (std::size_t worker = 0; worker < workers; ++worker) {
     peers.emplace_back(
@@ -246,12 +248,10 @@ void add_rows(Suite& suite) {
   for (const Data& data : all_data) {
     add_guard(suite, data, "atomic", PeerKind::process, guarded<Atomic>);
     add_guard(suite, data, "atomic", PeerKind::thread, guarded<Atomic>);
-    pools::AllLocks::for_each([&]<class L>() {
-      add_guard(suite, data, L::name, PeerKind::thread, guarded<Locked<typename L::Lock>>);
-    });
-    SharedLocks::for_each([&]<class L>() {
+    ipc::AllLocks::for_each([&]<class L>() {
       for (const PeerKind peer : peer_kinds) {
-        add_guard(suite, data, L::name, peer, guarded<Locked<typename L::Lock>>);
+        if (why_absent(L::traits, peer)) continue;
+        add_guard(suite, data, L::name, peer, guarded<Locked<L>>);
       }
     });
     ipc::AllChannels::for_each([&]<class C>() {

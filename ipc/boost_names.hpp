@@ -35,10 +35,15 @@ class BoostName {
   void remove() const { boost::interprocess::shared_memory_object::remove(c_str()); }
 
   void opened(bool handed_over, const Lifeline& end) const {
-    if (!handed_over) return remove();
-    std::array<char, 1 + sizeof(Text)> path{'/'};  // what shm_unlink(3) takes
+    handed_over ? guarded(end, ::shm_unlink) : remove();
+  }
+
+  // Has a guardian remove the name when nobody holds either side of the lifeline any more, by
+  // shm_unlink(3) or sem_unlink(3).
+  void guarded(const Lifeline& end, int (*unlink)(const char*)) const {
+    std::array<char, 1 + sizeof(Text)> path{'/'};
     std::copy(text_.begin(), text_.end(), path.begin() + 1);
-    guard(end, [path] { ::shm_unlink(path.data()); });
+    guard(end, [path, unlink] { unlink(path.data()); });
   }
 
   // Readable and writable by the owner alone; Boost's default lets everybody read.
@@ -62,6 +67,22 @@ auto boost_call(const char* call, F&& f) {
     int code = error.get_native_error();
     if (code == 0) code = error.get_error_code() == bip::not_recoverable ? ENOTRECOVERABLE : EIO;
     throw std::system_error(code, std::generic_category(), std::string(call) + ": " + error.what());
+  }
+}
+
+// The same for a call that waits: Boost takes a signal that interrupts it for a failure.
+template <class F>
+void boost_wait(const char* call, F&& f) {
+  const auto interrupted = [&f] {
+    try {
+      f();
+      return false;
+    } catch (const boost::interprocess::interprocess_exception& error) {
+      if (error.get_native_error() != EINTR) throw;
+      return true;
+    }
+  };
+  while (boost_call(call, interrupted)) {
   }
 }
 

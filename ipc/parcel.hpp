@@ -123,9 +123,10 @@ class Parcel {
   }
 
   std::vector<Fd> fds_;
-  std::vector<std::byte> bytes_;
+  // Begin with one that says nothing: a message of 0 bytes would look like the end of the socket.
+  std::vector<std::byte> bytes_{std::byte{0}};
   std::size_t next_fd_ = 0;
-  std::size_t next_byte_ = 0;
+  std::size_t next_byte_ = 1;
 };
 
 }  // namespace ipc

@@ -22,4 +22,17 @@ struct TypeList {
   }
 };
 
+namespace detail {
+template <class A, class B>
+struct Joined;
+template <class... As, class... Bs>
+struct Joined<TypeList<As...>, TypeList<Bs...>> {
+  using type = TypeList<As..., Bs...>;
+};
+}  // namespace detail
+
+// The types of one list, then those of the other.
+template <class A, class B>
+using Joined = typename detail::Joined<A, B>::type;
+
 }  // namespace ipc

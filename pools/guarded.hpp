@@ -7,8 +7,11 @@
 #include <concepts>
 #include <functional>
 #include <mutex>
+#include <shared_mutex>
 #include <type_traits>
 #include <utility>
+
+#include "ipc/lock.hpp"
 
 namespace pools {
 
@@ -28,15 +31,18 @@ class Guarded {
     return std::invoke(std::forward<F>(function), data_);
   }
 
-  // The same for reading.
+  // The same for reading. Readers share a lock that has lock_shared().
   template <std::invocable<const T&> F>
   auto with(F&& function) const -> std::invoke_result_t<F, const T&> {
     check_result<std::invoke_result_t<F, const T&>>();
-    const std::lock_guard hold(lock_);
+    const ReadLock hold(lock_);
     return std::invoke(std::forward<F>(function), data_);
   }
 
  private:
+  using ReadLock =
+      std::conditional_t<ipc::SharedLockable<Lock>, std::shared_lock<Lock>, std::lock_guard<Lock>>;
+
   template <class R>
   static constexpr void check_result() {
     static_assert(!std::is_reference_v<R>,

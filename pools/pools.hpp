@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "ipc/all_channels.hpp"
-#include "pools/locks.hpp"
+#include "ipc/locks.hpp"
 #include "pools/process_pool.hpp"
 #include "pools/thread_pool.hpp"
 
@@ -36,7 +36,7 @@ inline std::vector<PoolKind> all_pools() {
     kinds.push_back(
         {.name = "process_" + std::string(channel.name), .over = channel.name, .channel = channel});
   }
-  AllLocks::for_each([&]<class L>() {
+  ipc::ThreadLocks::for_each([&]<class L>() {
     kinds.push_back({.name = std::string(ThreadPool<L>::name),
                      .over = L::name,
                      .channel = std::nullopt,

@@ -15,10 +15,10 @@
 #include <vector>
 
 #include "ipc/joined_name.hpp"
+#include "ipc/lock.hpp"
 #include "pools/call.hpp"
 #include "pools/errors.hpp"
 #include "pools/future.hpp"
-#include "pools/locks.hpp"
 #include "pools/map.hpp"
 #include "pools/options.hpp"
 #include "pools/thread_queue.hpp"
@@ -166,7 +166,7 @@ class AnyThreadPool {
 };
 
 // Over a lock that is chosen when the program is written.
-template <NamedLock L>
+template <ipc::Lock L>
 class ThreadPool : public AnyThreadPool {
   static constexpr std::string_view prefix = "thread_";
 

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "ipc/eventcount.hpp"
+#include "ipc/lock.hpp"
 #include "pools/errors.hpp"
 #include "pools/future.hpp"
 #include "pools/guarded.hpp"
-#include "pools/locks.hpp"
 
 namespace pools {
 
@@ -39,7 +39,7 @@ class TaskQueue : public Engine {
   virtual std::deque<ThreadTaskPtr> drain() = 0;
 };
 
-template <NamedLock L>
+template <ipc::Lock L>
 class ThreadQueue final : public TaskQueue {
  public:
   explicit ThreadQueue(std::size_t threads) : sleepers_(threads) {}
@@ -140,7 +140,7 @@ class ThreadQueue final : public TaskQueue {
   static inline thread_local const Engine* served = nullptr;  // by this thread
 
   std::vector<Sleeper> sleepers_;
-  Guarded<State, typename L::Lock> state_;
+  Guarded<State, L> state_;
 };
 
 }  // namespace pools

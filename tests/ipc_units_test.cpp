@@ -26,7 +26,7 @@
 #include "ipc/message_fifo.hpp"
 #include "ipc/parcel.hpp"
 #include "ipc/process.hpp"
-#include "ipc/robust_mutex.hpp"
+#include "ipc/locks/robust_mutex.hpp"
 #include "ipc/wait.hpp"
 #include "tests/messages.hpp"
 

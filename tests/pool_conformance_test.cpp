@@ -28,7 +28,7 @@ INSTANTIATE_TEST_SUITE_P(Every, PoolConformance, testing::ValuesIn(pools::all_po
                          pool_test::name_of);
 
 static_assert(pools::Pool<pools::ProcessPool<ipc::Pipe>> &&
-              pools::Pool<pools::ThreadPool<pools::StdMutex>>);
+              pools::Pool<pools::ThreadPool<ipc::StdMutex>>);
 
 int twice(int value) {
   return value * 2;

@@ -183,7 +183,7 @@ TEST_P(PoolLife, OptionsAreChecked) {
 class ThreadPoolLife : public pool_test::Guarded {};
 
 TEST_F(ThreadPoolLife, ATaskMayWaitForATask) {
-  pools::ThreadPool<pools::StdMutex> pool({.workers = 1});
+  pools::ThreadPool<ipc::StdMutex> pool({.workers = 1});
   const auto outer = [&pool] {
     auto inner = pool.submit(twice, 4);
     return pool

@@ -102,19 +102,33 @@ TEST(Layout, arrows_between_rooms_point_one_way) {
               IsEmpty());
 }
 
-TEST(Registry, has_every_file_of_channels) {
+// The headers of a folder, by name.
+Names files_of(const std::string& folder) {
   Names files;
-  for (const auto& entry : fs::directory_iterator(project / "ipc/channels")) {
+  for (const auto& entry : fs::directory_iterator(project / folder)) {
     files.insert(entry.path().stem().string());
   }
+  return files;
+}
+
+// What a registry includes of its folder, which has its name.
+Names included_by_registry_of(const std::string& folder) {
   Names included;
-  constexpr std::string_view include = "#include \"ipc/channels/";
-  for (const auto& line : documents::lines(project / "ipc/channels.hpp")) {
+  const std::string include = "#include \"" + folder + "/";
+  for (const auto& line : documents::lines(project / (folder + ".hpp"))) {
     if (line.starts_with(include))
       included.insert(fs::path(line.substr(include.size())).stem().string());
   }
-  EXPECT_EQ(included, files);
+  return included;
+}
 
+TEST(Registry, has_every_file_of_its_folder) {
+  for (const std::string folder : {"ipc/channels", "ipc/locks", "ipc/waits"}) {
+    EXPECT_EQ(included_by_registry_of(folder), files_of(folder)) << folder;
+  }
+}
+
+TEST(Registry, lists_every_channel) {
   // spsc_ring<spin> and spsc_ring<futex> are both of spsc_ring.hpp.
   Names listed;
   std::vector<std::string> names;
@@ -122,7 +136,7 @@ TEST(Registry, has_every_file_of_channels) {
     names.emplace_back(C::name);
     listed.insert(names.back().substr(0, names.back().find('<')));
   });
-  EXPECT_EQ(listed, files);
+  EXPECT_EQ(listed, files_of("ipc/channels"));
   EXPECT_THAT(Names(names.begin(), names.end()), SizeIs(names.size())) << "a name is taken twice";
 }
 

@@ -7,7 +7,7 @@
 #include "ipc/eventcount.hpp"
 #include "ipc/locked_fifo.hpp"
 #include "ipc/mapping.hpp"
-#include "ipc/robust_mutex.hpp"
+#include "ipc/locks/robust_mutex.hpp"
 
 namespace ipc {
 

@@ -1,21 +1,21 @@
-// A mutex in shared memory that outlives its owner: pthread, process-shared, robust.
+// A mutex in shared memory that outlives its owner: pthread, process-shared, robust
+// (pthread_mutexattr_setrobust(3)).
 #pragma once
 
 #include <pthread.h>
 
 #include <cerrno>
 
-#include "ipc/deadline.hpp"
+#include "ipc/lock.hpp"
 #include "ipc/syscall.hpp"
 
 namespace ipc {
 
-// Lives in memory that processes share and is constructed there once, by the creator.
-// BasicLockable. When the owner dies, the next lock() succeeds and says so: the data may be half
-// changed, and whoever gets `owner_died` repairs it before unlock()
-// (pthread_mutexattr_setrobust(3)).
 class RobustMutex {
  public:
+  static constexpr std::string_view name = "robust_mutex";
+  static constexpr LockTraits traits{.crosses_processes = true, .owner_death = OwnerDeath::frees};
+
   enum class Locked { clean, owner_died };
 
   RobustMutex() {
@@ -31,6 +31,8 @@ class RobustMutex {
   RobustMutex& operator=(const RobustMutex&) = delete;
   // Not destroyed: other processes may still use it, and on Linux there is nothing to release.
 
+  // Says whether its last owner was killed: the data may be half changed, and whoever gets
+  // `owner_died` repairs it before unlock().
   Locked lock() {
     const int error = ::pthread_mutex_lock(&mutex_);
     if (error == 0) return Locked::clean;
@@ -46,5 +48,7 @@ class RobustMutex {
  private:
   pthread_mutex_t mutex_;
 };
+
+static_assert(Lock<RobustMutex>);
 
 }  // namespace ipc
