@@ -4,8 +4,9 @@
 //           [length: 4 bytes][payload][verdict: 1] where it may take a part
 //
 // A frame that its deadline cuts in half cannot be taken back. The sender owes the rest of it:
-// before its next message it pays with filler and the verdict `abandoned`, and the receiver drops
-// the frame. So a send that timed out has sent nothing, on a stream too.
+// before its next message it pays with what is left of the length, filler, and the verdict
+// `abandoned`, and the receiver drops the frame. So a send that timed out has sent nothing, on a
+// stream too.
 #pragma once
 
 #include <fcntl.h>
@@ -108,7 +109,8 @@ class BasicFramedSender {
         framing_(parcel.take<Framing>()),
         message_bytes_(parcel.take<std::size_t>()),
         capacity_(parcel.take<Capacity>()),
-        owed_(parcel.take<std::size_t>()) {}
+        owed_(parcel.take<std::size_t>()),
+        owed_payload_(parcel.take<Framing::Length>()) {}
 
   void pack(Parcel& parcel) && {
     parcel.put(std::move(stream_).release());
@@ -116,6 +118,7 @@ class BasicFramedSender {
     parcel.put(message_bytes_);
     parcel.put(capacity_);
     parcel.put(owed_);
+    parcel.put(owed_payload_);
   }
 
   [[nodiscard]] Capacity capacity() const { return capacity_; }
@@ -136,11 +139,11 @@ class BasicFramedSender {
       std::memcpy(frame.data(), &length, sizeof length);
       std::memcpy(frame.data() + sizeof length, message.data(), message.size());
       std::array parts{part(frame.data(), frame_bytes)};
-      return write_all(parts, deadline);
+      return write_all(parts, length, deadline);
     }
     std::array parts{part(&length, sizeof length), part(message.data(), message.size()),
                      part(&Framing::whole, sizeof Framing::whole)};
-    return write_all(parts, deadline);
+    return write_all(parts, length, deadline);
   }
 
  private:
@@ -162,11 +165,10 @@ class BasicFramedSender {
     static_cast<void>(blocked);
   }
 
-  // Writes the parts, all of them or, at the deadline, none as far as the receiver can tell.
-  Outcome write_all(std::span<iovec> parts, Deadline deadline) {
-    std::size_t left = 0;
-    for (const iovec& each : parts) left += each.iov_len;
-    const std::size_t frame = left;
+  // Writes a frame, all of its parts or, at the deadline, none as far as the receiver can tell.
+  Outcome write_all(std::span<iovec> parts, Framing::Length payload, Deadline deadline) {
+    const std::size_t frame = framing_.frame_bytes(payload);
+    std::size_t left = frame;
     while (left > 0) {
       const auto wrote = retry_interrupted([&] {
         return parts.size() == 1 ? ::write(stream_.fd().get(), parts[0].iov_base, parts[0].iov_len)
@@ -180,7 +182,10 @@ class BasicFramedSender {
       } else if (errno != EAGAIN) {
         throw_errno("write");
       } else if (!poll(stream_.fd().get(), POLLOUT, deadline)) {
-        if (left < frame) owed_ = left;
+        if (left < frame) {
+          owed_ = left;
+          owed_payload_ = payload;
+        }
         return Outcome::timed_out;
       }
     }
@@ -197,13 +202,12 @@ class BasicFramedSender {
     }
   }
 
-  // Finishes an abandoned frame: filler, and the verdict last.
+  // Finishes an abandoned frame.
   Outcome pay(Deadline deadline) {
-    static constexpr std::array<std::byte, 4096> filler{};
     while (owed_ > 0) {
-      const std::size_t step = owed_ > 1 ? std::min(owed_ - 1, filler.size()) : 1;
-      const std::byte* data = owed_ > 1 ? filler.data() : &Framing::abandoned;
-      const auto wrote = retry_interrupted([&] { return ::write(stream_.fd().get(), data, step); });
+      const Bytes part = next_owed();
+      const auto wrote =
+          retry_interrupted([&] { return ::write(stream_.fd().get(), part.data(), part.size()); });
       if (wrote >= 0) {
         owed_ -= static_cast<std::size_t>(wrote);
       } else if (errno == EPIPE || errno == ECONNRESET) {
@@ -217,12 +221,24 @@ class BasicFramedSender {
     return Outcome::done;
   }
 
+  // The rest of its length, if it was cut there, then filler, and the verdict last.
+  [[nodiscard]] Bytes next_owed() const {
+    static constexpr std::array<std::byte, 4096> filler{};
+    const std::size_t written = framing_.frame_bytes(owed_payload_) - owed_;
+    if (written < Framing::header_bytes) {
+      return std::as_bytes(std::span(&owed_payload_, 1)).subspan(written);
+    }
+    if (owed_ > 1) return Bytes(filler).first(std::min(owed_ - 1, filler.size()));
+    return {&Framing::abandoned, 1};
+  }
+
   StreamFd stream_;
   Writer writer_;
   Framing framing_;
   std::size_t message_bytes_;
   Capacity capacity_;
-  std::size_t owed_ = 0;  // bytes of an abandoned frame that are still to be written
+  std::size_t owed_ = 0;              // bytes of an abandoned frame that are still to be written
+  Framing::Length owed_payload_ = 0;  // of that frame
 };
 
 using FramedSender = BasicFramedSender<GatheringWriter>;

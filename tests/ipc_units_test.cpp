@@ -289,6 +289,31 @@ TEST(Framing, HalfAFrameAtTheEndIsNoMessage) {
   EXPECT_EQ(stream.receiver.receive(buffer, Deadline::never()).outcome, Outcome::closed);
 }
 
+TEST(Framing, AFrameMayBeCutInsideItsLength) {
+  constexpr std::size_t page_bytes = 4096;
+  for (const std::size_t cut : {1U, 2U, 3U}) {
+    // The pipe has one page. What a message has beyond whole pages goes in behind the one that is
+    // there; the rest has no room.
+    auto ends =
+        ipc::Pipe::open({.message_bytes = 8000, .capacity = {.bytes = page_bytes, .messages = 1}});
+    ASSERT_EQ(ends.first.capacity().bytes, page_bytes);
+    tests::send_number(ends.first, 0, 100);
+    const std::size_t length_and_verdict = 5;
+    const auto too_long = tests::message(1, 2 * page_bytes + cut - length_and_verdict);
+    ASSERT_EQ(ends.first.send(too_long, Deadline::now()), Outcome::timed_out);
+    tests::expect_number(ends.second, 0, 100, Deadline::now());
+    bool sent = false;
+    std::array<std::byte, 10'000> buffer{};
+    ipc::Received received{Outcome::timed_out};
+    while (received.outcome == Outcome::timed_out) {
+      if (!sent) sent = ends.first.send(tests::message(2, 50), Deadline::now()) == Outcome::done;
+      received = ends.second.receive(buffer, Deadline::now());
+    }
+    EXPECT_EQ(received, (ipc::Received{Outcome::done, 50}));
+    EXPECT_TRUE(tests::matches(ipc::Bytes(buffer).first(50), 2));
+  }
+}
+
 // Read and write calls of this process so far (proc(5), /proc/PID/io); nothing where the kernel
 // does not count them.
 struct Calls {
