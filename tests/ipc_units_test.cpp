@@ -22,11 +22,11 @@
 #include "ipc/framing.hpp"
 #include "ipc/guardian.hpp"
 #include "ipc/lifeline.hpp"
+#include "ipc/locks/robust_mutex.hpp"
 #include "ipc/mapping.hpp"
 #include "ipc/message_fifo.hpp"
 #include "ipc/parcel.hpp"
 #include "ipc/process.hpp"
-#include "ipc/locks/robust_mutex.hpp"
 #include "ipc/wait.hpp"
 #include "tests/messages.hpp"
 
@@ -294,8 +294,8 @@ TEST(Framing, AFrameMayBeCutInsideItsLength) {
   for (const std::size_t cut : {1U, 2U, 3U}) {
     // The pipe has one page. What a message has beyond whole pages goes in behind the one that is
     // there; the rest has no room.
-    auto ends =
-        ipc::Pipe::open({.message_bytes = 8000, .capacity = {.bytes = page_bytes, .messages = 1}});
+    auto ends = ipc::Pipe::open(
+        {.message_bytes = 10'000, .capacity = {.bytes = page_bytes, .messages = 1}});
     ASSERT_EQ(ends.first.capacity().bytes, page_bytes);
     tests::send_number(ends.first, 0, 100);
     const std::size_t length_and_verdict = 5;
