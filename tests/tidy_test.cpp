@@ -123,7 +123,7 @@ Names included_by_registry_of(const std::string& folder) {
 }
 
 TEST(Registry, has_every_file_of_its_folder) {
-  for (const std::string folder : {"ipc/channels", "ipc/locks", "ipc/waits"}) {
+  for (const std::string folder : {"ipc/channels", "ipc/locks", "ipc/notifiers", "ipc/waits"}) {
     EXPECT_EQ(included_by_registry_of(folder), files_of(folder)) << folder;
   }
 }
