@@ -18,6 +18,7 @@
 #include "bench/placement.hpp"
 #include "ipc/channels.hpp"
 #include "ipc/locks.hpp"
+#include "ipc/notifiers.hpp"
 #include "pools/pools.hpp"
 
 namespace bench {
@@ -34,6 +35,7 @@ constexpr std::array scenarios{
     Scenario{"floor", "what are the limits of this machine?"},
     Scenario{"round_trip", "what does a message there and back cost?"},
     Scenario{"one_way", "how fast does a stream flow from one to one?"},
+    Scenario{"notify", "what does waking the other side cost, without a message?"},
     Scenario{"shared_data", "what does it cost to share data: by locks, by messages, by atomics?"},
     Scenario{"pool_map", "what does a task cost, and what does one more worker bring?"}};
 
@@ -89,6 +91,12 @@ Json locks() {
                     {"fair", traits.fair},
                     {"spins", traits.spins}});
   });
+  return list;
+}
+
+Json notifiers() {
+  Json list = Json::array();
+  ipc::AllNotifiers::for_each([&]<class N>() { list.push_back({{"name", N::name}}); });
   return list;
 }
 
@@ -210,6 +218,10 @@ void print(const Json& catalog) {
       "  threads, processes: between whom it works\n"
       "  owner death: what becomes of the lock when a process is killed that has it\n"
       "  fair: first come, first served    spins: who waits keeps a CPU busy\n");
+  fmt::print("\nNotifiers\n");
+  for (const Json& notifier : catalog.at("notifiers")) {
+    fmt::print("  {}\n", notifier.at("name").get<std::string>());
+  }
   print_list("Scenarios", "scenarios", "name", "asks");
   fmt::print("\nAbsent rows\n");
   for (const Json& entry : catalog.at("absent")) {
@@ -224,11 +236,9 @@ int run(int argc, char** argv) {
     fmt::print(stderr, "usage: catalog [--json]\n");
     return 2;
   }
-  Json catalog{{"channels", channels()},
-               {"pools", pools()},
-               {"locks", locks()},
-               {"scenarios", Json::array()},
-               {"absent", absent(Placement().two_cpus())}};
+  Json catalog{{"channels", channels()},     {"pools", pools()},
+               {"locks", locks()},           {"notifiers", notifiers()},
+               {"scenarios", Json::array()}, {"absent", absent(Placement().two_cpus())}};
   for (const Scenario& each : scenarios) {
     catalog["scenarios"].push_back({{"name", each.name}, {"asks", each.asks}});
   }

@@ -67,8 +67,9 @@ Catalog::Catalog(const Json& about) {
   if (!about.contains("catalog") || !about.at("catalog").is_object()) return;
   const Json& catalog = about.at("catalog");
   channels_ = list(catalog, "channels");
+  locks_ = list(catalog, "locks");
   absent_ = list(catalog, "absent");
-  for (const char* kind : {"locks", "pools", "channels"}) {
+  for (const char* kind : {"locks", "pools", "channels", "notifiers"}) {
     for (const Json& item : list(catalog, kind)) order_.push_back(text(item, "name"));
   }
 }
@@ -78,11 +79,15 @@ std::size_t Catalog::position(std::string_view value) const {
 }
 
 bool Catalog::spins(std::string_view value) const {
-  return std::any_of(channels_.begin(), channels_.end(), [&](const Json& channel) {
+  const auto named = [&](const Json& item) {
+    return item.value("spins", false) && value == text(item, "name");
+  };
+  const auto over = [&](const Json& channel) {
     const std::string name = text(channel, "name");
-    return channel.value("spins", false) && !name.empty() &&
-           (value == name || value.ends_with("_" + name));
-  });
+    return channel.value("spins", false) && !name.empty() && value.ends_with("_" + name);
+  };
+  return std::ranges::any_of(locks_, named) || std::ranges::any_of(channels_, named) ||
+         std::ranges::any_of(channels_, over);
 }
 
 std::string Catalog::why_absent(const std::string& name) const {

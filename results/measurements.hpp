@@ -49,7 +49,8 @@ class Catalog {
   // Of the rows that a catalog lists, its order; every other value comes after them.
   [[nodiscard]] std::size_t position(std::string_view value) const;
 
-  // Whether the mechanism waits by keeping its CPU busy; of `owner_X` and `process_X`, whether X.
+  // Whether the channel or lock waits by keeping its CPU busy; of `owner_X` and `process_X`,
+  // whether the channel X.
   [[nodiscard]] bool spins(std::string_view value) const;
 
   // Why there is no such row; empty when the catalog does not say.
@@ -59,6 +60,7 @@ class Catalog {
 
  private:
   std::vector<Json> channels_;
+  std::vector<Json> locks_;
   std::vector<std::string> order_;
   std::vector<Json> absent_;
 };

@@ -25,6 +25,7 @@ constexpr Figure tasks{
 
 // Divided by a floor that was measured beside the row, in the same launch.
 constexpr Figure times_cache_line{.name = "times_cache_line", .unit = Unit::ratio};
+constexpr Figure times_futex_wake{.name = "times_futex_wake", .unit = Unit::ratio};
 constexpr Figure times_bare_loop{.name = "times_bare_loop", .unit = Unit::ratio};
 
 // The sizes at which one column has to stand for all: small enough to show the mechanism alone,
@@ -159,6 +160,23 @@ std::vector<TableSpec> declare() {
        .rows = {"channel"},
        .columns = {over_bare_loop("two CPUs", "cross"), over_bare_loop("same CPU", "same"),
                    over_bare_loop("any", "any")}},
+      {.id = "notify",
+       .title = "A wake-up and nothing else",
+       .question = "What does it cost to wake the other side when there is nothing to carry?",
+       .timed = "Median time from waking the other side to being woken by it; the two bare futexes "
+                "are measured beside it, in the same launch.",
+       .scenario = "notify",
+       .rows = {"notifier"},
+       .columns = {place("2 CPUs: processes", "cross", "process"),
+                   place("2 CPUs: threads", "cross", "thread"),
+                   place("1 CPU: processes", "same", "process"),
+                   place("1 CPU: threads", "same", "thread"),
+                   {.heading = "× futex",
+                    .figure = times_futex_wake,
+                    .where = {{"cpus", "cross"}, {"peer", "process"}}},
+                   {.heading = "CPU per wake-up",
+                    .figure = cpu,
+                    .where = {{"cpus", "cross"}, {"peer", "process"}}}}},
       one_way("one_way_cross", "A stream of messages, on two CPUs",
               "How many messages go from one side to the other when nobody waits for an answer?",
               "Messages received per second, by length; the bytes per second are those at 64 KiB.",

@@ -200,6 +200,12 @@ TEST(Row, of_one_way_has_its_counters) {
                    1024 * found.at("messages_per_second").get<double>());
 }
 
+TEST(Row, of_notify_has_its_counters) {
+  expect_latency_counters(row("notify", "notifier:eventfd/peer:process/cpus:any/"),
+                          {"cpu_ns_per_message", "switches_voluntary_per_message",
+                           "switches_involuntary_per_message", "times_futex_wake"});
+}
+
 TEST(Row, of_shared_data_has_its_counters) {
   expect_round_counters(
       row("shared_data", "data:table/guard:robust_mutex/peer:process/.*workers:2/"),
@@ -300,7 +306,7 @@ TEST(Rows, that_are_absent_are_called_so_by_the_catalog) {
   }
 }
 
-TEST(Rows, of_every_channel_and_pool_are_there) {
+TEST(Rows, of_everything_in_the_catalog_are_there) {
   const auto rows = all_rows();
   const Json catalogued = catalog();
   const auto expect_row = [&](const std::string& beginning) {
@@ -312,6 +318,12 @@ TEST(Rows, of_every_channel_and_pool_are_there) {
       expect_row(scenario + "/channel:" + name + "/");
     }
     expect_row("shared_data/data:counter/guard:owner_" + name + "/");
+  }
+  for (const Json& lock : catalogued.at("locks")) {
+    expect_row("shared_data/data:counter/guard:" + lock.at("name").get<std::string>() + "/");
+  }
+  for (const Json& notifier : catalogued.at("notifiers")) {
+    expect_row("notify/notifier:" + notifier.at("name").get<std::string>() + "/");
   }
   for (const Json& pool : catalogued.at("pools")) {
     expect_row("pool_map/pool:" + pool.at("name").get<std::string>() + "/");
