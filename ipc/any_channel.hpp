@@ -5,6 +5,7 @@
 //     auto [sender, receiver] = channel.open({});
 #pragma once
 
+#include <array>
 #include <memory>
 #include <stdexcept>
 #include <string_view>
@@ -109,6 +110,8 @@ class AnyReceiver {
       : end_(std::make_unique<Interface::Model<R>>(std::move(end))) {}
 
   Received receive(Buffer buffer, Deadline deadline) { return end_->receive(buffer, deadline); }
+  // As PollableReceiver has it. Throws NotSupported where the mechanism has no descriptor.
+  [[nodiscard]] int descriptor() { return end_->descriptor(); }
 
   // Throws NotSupported where the mechanism has one receiver.
   [[nodiscard]] AnyReceiver clone() const { return AnyReceiver(end_->clone()); }
@@ -129,6 +132,7 @@ class AnyReceiver {
 
     virtual ~Interface() = default;
     virtual Received receive(Buffer buffer, Deadline deadline) = 0;
+    [[nodiscard]] virtual int descriptor() = 0;
     [[nodiscard]] virtual std::unique_ptr<Interface> clone() const = 0;
     virtual void pack(Parcel& parcel) = 0;
     [[nodiscard]] virtual void* address() = 0;
@@ -145,6 +149,13 @@ class AnyReceiver::Interface::Model final : public detail::AnyEndModel<Interface
   using detail::AnyEndModel<Interface, R>::AnyEndModel;
   Received receive(Buffer buffer, Deadline deadline) override {
     return this->end_.receive(buffer, deadline);
+  }
+  [[nodiscard]] int descriptor() override {
+    if constexpr (PollableReceiver<R>) {
+      return this->end_.descriptor();
+    } else {
+      throw NotSupported("this mechanism has no descriptor to wait for");
+    }
   }
 };
 
@@ -184,5 +195,11 @@ constexpr AnyChannel any_channel() {
             }
           }};
 }
+
+// For TypeList::into.
+template <Channel... Cs>
+struct ErasedChannels {
+  static constexpr std::array<AnyChannel, sizeof...(Cs)> list{any_channel<Cs>()...};
+};
 
 }  // namespace ipc

@@ -265,6 +265,8 @@ class FramedReceiver {
     parcel.put(message_bytes_);
   }
 
+  [[nodiscard]] int descriptor() const { return stream_.fd().get(); }
+
   // Reads as much as there is, so that in the steady state a message costs one read(2) or less.
   Received receive(Buffer buffer, Deadline deadline) {
     for (;;) {

@@ -187,6 +187,8 @@ class QueueReceiver : public QueueEnd<Queue> {
   }
 
   [[nodiscard]] QueueReceiver clone() const { return QueueReceiver(QueueEnd<Queue>::clone()); }
+  [[nodiscard]] int descriptor() const requires requires(const Queue& queue) { queue.descriptor(); }
+  { return this->queue_.descriptor(); }
 
   Received receive(Buffer buffer, Deadline deadline) {
     if (held_.waits()) return held_.deliver(buffer);

@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include "ipc/adapted_channels.hpp"
 #include "ipc/all_channels.hpp"
 #include "tests/channel_peers.hpp"
 
@@ -23,7 +24,7 @@ struct ChannelCase {
 // How ctest spells "spsc_ring<futex>", and what comes after it.
 inline std::string case_name(std::string_view channel, std::string_view rest = "") {
   std::string name(channel);
-  if (name.ends_with('>')) name.pop_back();
+  while (name.ends_with('>')) name.pop_back();
   for (char& each : name) {
     if (std::isalnum(static_cast<unsigned char>(each)) == 0) each = '_';
   }
@@ -44,9 +45,21 @@ inline std::vector<ChannelCase> channel_cases(std::span<const ipc::AnyChannel> c
   return cases;
 }
 
-inline std::vector<ipc::AnyChannel> channels_between_processes() {
+// Whatever an adapter makes of a channel keeps the contract too. Watched is left out where it does
+// nothing.
+inline std::vector<ipc::AnyChannel> adapted_channels() {
+  const auto composed = ipc::composed_channels();
+  std::vector<ipc::AnyChannel> channels(composed.begin(), composed.end());
+  for (std::size_t i = 0; i < ipc::all_channels().size(); ++i) {
+    if (ipc::all_channels()[i].traits.tells_of_peer_death()) continue;
+    channels.push_back(ipc::watched_channels()[i]);
+  }
+  return channels;
+}
+
+inline std::vector<ipc::AnyChannel> between_processes(std::span<const ipc::AnyChannel> all) {
   std::vector<ipc::AnyChannel> channels;
-  for (const ipc::AnyChannel& channel : ipc::all_channels()) {
+  for (const ipc::AnyChannel& channel : all) {
     if (channel.traits.crosses_processes) channels.push_back(channel);
   }
   return channels;

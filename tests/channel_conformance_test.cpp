@@ -62,6 +62,9 @@ class ChannelTest : public testing::TestWithParam<tests::ChannelCase> {
 INSTANTIATE_TEST_SUITE_P(Every, ChannelTest,
                          testing::ValuesIn(tests::channel_cases(ipc::all_channels())),
                          [](const auto& each) { return tests::name_of(each.param); });
+INSTANTIATE_TEST_SUITE_P(Adapted, ChannelTest,
+                         testing::ValuesIn(tests::channel_cases(tests::adapted_channels())),
+                         [](const auto& each) { return tests::name_of(each.param); });
 
 TEST_P(ChannelTest, MessagesArriveInOrderAndKeepTheirBorders) {
   const std::size_t longest = large_bytes();
@@ -172,6 +175,7 @@ TEST_P(ChannelTest, ReceiveGivesUpAtItsDeadlineAndNotBefore) {
 TEST_P(ChannelTest, ASendThatTimedOutHasSentNothing) {
   for (const std::size_t size : {small_bytes, large_bytes()}) {
     auto ends = channel().open({.message_bytes = size});
+    if (size > ends.first.capacity().bytes) continue;  // goes through only to one who receives
     std::uint64_t sent = fill_up(ends.first, size);
     ASSERT_GT(sent, 0U);
     auto start = std::chrono::steady_clock::now();

@@ -41,7 +41,10 @@ class ChannelFaultTest : public testing::TestWithParam<ipc::AnyChannel> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Every, ChannelFaultTest,
-                         testing::ValuesIn(tests::channels_between_processes()),
+                         testing::ValuesIn(tests::between_processes(ipc::all_channels())),
+                         [](const auto& each) { return tests::case_name(each.param.name); });
+INSTANTIATE_TEST_SUITE_P(Adapted, ChannelFaultTest,
+                         testing::ValuesIn(tests::between_processes(tests::adapted_channels())),
                          [](const auto& each) { return tests::case_name(each.param.name); });
 
 // Sleeps until it is killed.

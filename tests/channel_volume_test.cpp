@@ -34,6 +34,9 @@ class ChannelVolumeTest : public testing::TestWithParam<tests::ChannelCase> {
 INSTANTIATE_TEST_SUITE_P(Every, ChannelVolumeTest,
                          testing::ValuesIn(tests::channel_cases(ipc::all_channels())),
                          [](const auto& each) { return tests::name_of(each.param); });
+INSTANTIATE_TEST_SUITE_P(Adapted, ChannelVolumeTest,
+                         testing::ValuesIn(tests::channel_cases(ipc::composed_channels())),
+                         [](const auto& each) { return tests::name_of(each.param); });
 
 // A message of a fan-in: who sent it, and which one it is.
 struct Tagged {

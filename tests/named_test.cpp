@@ -68,7 +68,7 @@ class EveryNamedTest : public testing::TestWithParam<ipc::AnyChannel>,
 };
 
 INSTANTIATE_TEST_SUITE_P(Every, EveryNamedTest,
-                         testing::ValuesIn(tests::channels_between_processes()),
+                         testing::ValuesIn(tests::between_processes(ipc::all_channels())),
                          [](const auto& each) { return tests::case_name(each.param.name); });
 
 TEST_P(EveryNamedTest, StrangersMeetAndGoOnWithoutTheOneWhoIntroducedThem) {
