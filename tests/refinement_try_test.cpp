@@ -40,11 +40,12 @@ class TryTest : public testing::TestWithParam<ipc::AnyChannel> {
     });
     ipc::Process tester([&] {
       Ends own = std::move(*ends);
+      constexpr int rounds = 60;
       std::mt19937 random(20250103);
-      for (int round = 0; round < 100; ++round) {
+      for (int round = 0; round < rounds; ++round) {
         const auto until = Deadline::in(std::chrono::microseconds(random() % 1000));
         while (!until.expired()) tries(own);  // it is at work
-        peer.kill(round == 99 ? SIGKILL : SIGSTOP);
+        peer.kill(round == rounds - 1 ? SIGKILL : SIGSTOP);
         std::this_thread::sleep_for(200us);  // it has been hit
         for (int i = 0; i < 50; ++i) tries(own);
         peer.kill(SIGCONT);

@@ -109,7 +109,8 @@ TEST_P(WatchedTest, AnotherSenderIsStillHeard) {
   constexpr std::size_t size = 48;
   if (GetParam().traits.senders != ipc::Arity::many) GTEST_SKIP() << "it has one sender";
   auto ends = GetParam().open({});
-  auto [peer, second] = tests::connect(tests::PeerKind::process, ends.first.clone(),
+  auto more = ends.first.clone();
+  auto [peer, second] = tests::connect(tests::PeerKind::process, std::move(more),
                                        std::move(ends.first), [](ipc::AnySender&) {
                                          for (;;) std::this_thread::sleep_for(1h);
                                        });
