@@ -137,7 +137,7 @@ TEST(FragmentedTest, ForkedCopiesAreTwoSenders) {
   constexpr std::uint64_t messages = 200;
   auto ends = open(channel_named("posix_queue"));
   std::vector<std::byte> buffer(message_bytes);
-  tests::Peer reader(tests::PeerKind::process, [&, messages] {
+  tests::Peer reader(tests::PeerKind::process, [&] {
     { const auto gone = std::move(ends.first); }
     auto got = receive_all(ends.second);
     require(got[0] == 1 && got[1] == messages && got[2] == messages, "messages are missing");
