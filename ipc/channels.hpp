@@ -6,6 +6,7 @@
 #include "ipc/channels/boost_queue.hpp"
 #include "ipc/channels/boost_shm.hpp"
 #include "ipc/channels/fifo.hpp"
+#include "ipc/channels/mpmc_ring.hpp"
 #include "ipc/channels/pipe.hpp"
 #include "ipc/channels/pipe_vmsplice.hpp"
 #include "ipc/channels/posix_queue.hpp"
@@ -30,6 +31,7 @@ using AllChannels = TypeList<
     // shared memory under a lock
     BoostShm, ShmMutex,
     // rings
-    SpscRing<Spin>, SpscRing<Yield>, SpscRing<Futex>, SpscRing<Adaptive>, SpscRing<EventFd>>;
+    SpscRing<Spin>, SpscRing<Yield>, SpscRing<Futex>, SpscRing<Adaptive>, SpscRing<EventFd>,
+    MpmcRing<Spin>, MpmcRing<Yield>, MpmcRing<Futex>, MpmcRing<Adaptive>, MpmcRing<EventFd>>;
 
 }  // namespace ipc
