@@ -34,7 +34,9 @@ struct Scenario {
 constexpr std::array scenarios{
     Scenario{"floor", "what are the limits of this machine?"},
     Scenario{"round_trip", "what does a message there and back cost?"},
+    Scenario{"slow_answer", "what does it cost to wait for an answer that takes its time?"},
     Scenario{"one_way", "how fast does a stream flow from one to one?"},
+    Scenario{"loan", "what does it bring to write and read a message in place?"},
     Scenario{"notify", "what does waking the other side cost, without a message?"},
     Scenario{"shared_data", "what does it cost to share data: by locks, by messages, by atomics?"},
     Scenario{"pool_map", "what does a task cost, and what does one more worker bring?"}};

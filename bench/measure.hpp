@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <limits>
 
 #include "bench/samples.hpp"
@@ -35,17 +36,19 @@ struct Batching {
   double sample_ns = 5000;
 };
 
+// Does an operation so many times, with nothing between them.
+using Batch = std::function<void(std::int64_t count)>;
+
 // Runs the operation until caches, branch predictors and pages know it; returns what one takes at
 // best, ns: what is too long makes a batch too short, and the clock would show in every sample.
 // Bounded by time and not by count: an operation may be a nanosecond or a time slice. What took
 // long is done once more before it is believed: the kernel may have run somebody else meanwhile.
-template <class Operation>
-double warm_up(const Settings& settings, Operation& operation) {
+inline double warm_up(const Settings& settings, const Batch& batch) {
   const double enough_ns = settings.seconds_per_row * 1e9 / 8;
   double best_ns = std::numeric_limits<double>::infinity();
   const auto is_enough = [&](std::int64_t count) {
     const auto start = Clock::now();
-    for (std::int64_t i = 0; i < count; ++i) operation();
+    batch(count);
     const double took_ns = ns_between(start, Clock::now());
     best_ns = std::min(best_ns, std::max(took_ns, 1.0) / static_cast<double>(count));
     return took_ns >= enough_ns;
@@ -54,33 +57,40 @@ double warm_up(const Settings& settings, Operation& operation) {
   return best_ns;
 }
 
-// Times `operation` for the row's time, by this thread's clock.
-template <class Operation>
-Measured measure(const Settings& settings, Batching batching, Operation&& operation) {
-  const double estimate_ns = warm_up(settings, operation);
-  const auto batch = estimate_ns >= batching.alone_ns
+// Times batches for the row's time, by this thread's clock.
+inline Measured measure_batches(const Settings& settings, Batching batching, const Batch& batch) {
+  const double estimate_ns = warm_up(settings, batch);
+  const auto count = estimate_ns >= batching.alone_ns
                          ? std::int64_t{1}
                          : static_cast<std::int64_t>(std::ceil(batching.sample_ns / estimate_ns));
   const double wanted_ns = settings.seconds_per_row * 1e9;
   Measured measured;
-  measured.batch = static_cast<double>(batch);
+  measured.batch = static_cast<double>(count);
   measured.samples.reserve(
       64 + static_cast<std::size_t>(2 * wanted_ns / (estimate_ns * measured.batch)));
   const Usage before = Usage::of_this_thread();
   double total_ns = 0;
   while (total_ns < wanted_ns) {
     const auto start = Clock::now();
-    for (std::int64_t i = 0; i < batch; ++i) operation();
+    batch(count);
     const double took_ns = ns_between(start, Clock::now());
     measured.samples.add(took_ns / measured.batch);
     total_ns += took_ns;
-    measured.operations += batch;
+    measured.operations += count;
   }
   measured.usage = (Usage::of_this_thread() - before).per(static_cast<double>(measured.operations));
   measured.seconds = total_ns / 1e9;
   measured.counters = measured.samples.counters();
   measured.counters["batch"] = measured.batch;
   return measured;
+}
+
+// The same for one operation.
+template <class Operation>
+Measured measure(const Settings& settings, Batching batching, Operation&& operation) {
+  return measure_batches(settings, batching, [&](std::int64_t count) {
+    for (std::int64_t i = 0; i < count; ++i) operation();
+  });
 }
 
 // Times rounds, each long enough that its start and end do not show. round(count) does `count`

@@ -22,7 +22,7 @@
 #include "bench/main.hpp"
 #include "bench/peer.hpp"
 #include "bench/rounds.hpp"
-#include "ipc/channels.hpp"
+#include "ipc/all_channels.hpp"
 #include "ipc/locks.hpp"
 #include "ipc/mapping.hpp"
 
@@ -117,26 +117,22 @@ struct Update {
 };
 
 // One channel for all where it has many senders, one for each worker where not.
-template <ipc::Channel C>
 struct Ends {
-  std::vector<typename C::Sender> senders;  // one a worker
-  std::vector<typename C::Receiver> receivers;
+  std::vector<ipc::AnySender> senders;  // one a worker
+  std::vector<ipc::AnyReceiver> receivers;
 
-  explicit Ends(std::size_t workers) {
+  Ends(const ipc::AnyChannel& channel, std::size_t workers) {
     const ipc::Options options{.message_bytes = sizeof(Update)};
     do {
-      auto [sender, receiver] = C::open(options);
+      auto [sender, receiver] = channel.open(options);
       senders.push_back(std::move(sender));
       receivers.push_back(std::move(receiver));
-    } while (C::traits.senders == ipc::Arity::one && senders.size() < workers);
-    if constexpr (C::traits.senders == ipc::Arity::many) {
-      while (senders.size() < workers) senders.push_back(senders.front().clone());
-    }
+    } while (channel.traits.senders == ipc::Arity::one && senders.size() < workers);
+    while (senders.size() < workers) senders.push_back(senders.front().clone());
   }
 };
 
-template <ipc::Channel C>
-std::uint64_t send_updates(Rounds& rounds, typename C::Sender sender, std::size_t worker,
+std::uint64_t send_updates(Rounds& rounds, ipc::AnySender sender, std::size_t worker,
                            std::size_t cell_count) {
   Cells cells(worker, cell_count);
   Update update{.sequence = 0, .worker = static_cast<std::uint32_t>(worker), .cell = 0};
@@ -151,10 +147,9 @@ std::uint64_t send_updates(Rounds& rounds, typename C::Sender sender, std::size_
 }
 
 // Owns the data: nobody else sees it, so there is nothing to lock.
-template <ipc::Channel C>
 class Owner {
  public:
-  Owner(std::vector<typename C::Receiver>& receivers, std::size_t workers)
+  Owner(std::vector<ipc::AnyReceiver>& receivers, std::size_t workers)
       : receivers_(receivers), last_(workers), cells_(table_cells) {}
 
   // Applies so many updates. From several channels it takes in turn what is there.
@@ -174,7 +169,7 @@ class Owner {
   [[nodiscard]] std::span<const std::uint64_t> cells() const { return cells_; }
 
  private:
-  bool take(typename C::Receiver& receiver, ipc::Deadline deadline) {
+  bool take(ipc::AnyReceiver& receiver, ipc::Deadline deadline) {
     Update update{};
     const auto room = std::as_writable_bytes(std::span(&update, 1));
     const ipc::Received got = receiver.receive(room, deadline);
@@ -191,29 +186,29 @@ class Owner {
     return true;
   }
 
-  std::vector<typename C::Receiver>& receivers_;
+  std::vector<ipc::AnyReceiver>& receivers_;
   std::vector<std::uint64_t> last_;  // sequence number seen, by worker
   std::vector<std::uint64_t> cells_;
 };
 
-template <ipc::Channel C>
-Measured owned(const Suite& suite, PeerKind kind, const Data& data, std::size_t workers) {
+Measured owned(const ipc::AnyChannel& channel, const Suite& suite, PeerKind kind, const Data& data,
+               std::size_t workers) {
   const auto mapping = ipc::Mapping::create(sizeof(Rounds));
   Rounds& rounds = *new (mapping.data()) Rounds;
-  Ends<C> ends(workers);
-  Owner<C> owner(ends.receivers, workers);
+  Ends ends(channel, workers);
+  Owner owner(ends.receivers, workers);
   std::vector<Peer> peers;
   for (std::size_t worker = 0; worker < workers; ++worker) {
     peers.emplace_back(
         kind, suite.placement(), Cpus::any,
         [&, worker] {
           suite.placement().pin_worker(worker);
-          typename C::Sender sender = std::move(ends.senders[worker]);
+          ipc::AnySender sender = std::move(ends.senders[worker]);
           if (kind == PeerKind::process) {  // all other ends are copies that nobody here uses
             ends.senders.clear();
             ends.receivers.clear();
           }
-          return send_updates<C>(rounds, std::move(sender), worker, data.cells);
+          return send_updates(rounds, std::move(sender), worker, data.cells);
         },
         [&] {
           rounds.close();
@@ -230,9 +225,10 @@ Measured owned(const Suite& suite, PeerKind kind, const Data& data, std::size_t 
 
 // ---- rows ----
 
-using Take = Measured (*)(const Suite&, PeerKind, const Data&, std::size_t workers);
+using Take = std::function<Measured(const Suite&, PeerKind, const Data&, std::size_t workers)>;
 
-void add_guard(Suite& suite, const Data& data, std::string_view guard, PeerKind peer, Take take) {
+void add_guard(Suite& suite, const Data& data, std::string_view guard, PeerKind peer,
+               const Take& take) {
   for (const std::size_t workers : worker_counts) {
     suite.add(RowName("shared_data")
                   .with("data", data.name)
@@ -254,12 +250,13 @@ void add_rows(Suite& suite) {
         add_guard(suite, data, L::name, peer, guarded<Locked<L>>);
       }
     });
-    ipc::AllChannels::for_each([&]<class C>() {
+    for (const ipc::AnyChannel& channel : ipc::all_channels()) {
       for (const PeerKind peer : peer_kinds) {
-        if (why_absent(C::traits, peer, sizeof(Update))) continue;
-        add_guard(suite, data, "owner_" + std::string(C::name), peer, owned<C>);
+        if (why_absent(channel.traits, peer, sizeof(Update))) continue;
+        add_guard(suite, data, "owner_" + std::string(channel.name), peer,
+                  std::bind_front(owned, channel));
       }
-    });
+    }
   }
 }
 
