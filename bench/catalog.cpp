@@ -129,7 +129,8 @@ Json absent(bool two_cpus) {
   }
   Json list = Json::array();
   for (const auto& [key, names] : together) {
-    list.push_back({{"rows", "(round_trip|one_way)/channel:(" + names + ")" + key.first},
+    list.push_back({{"rows", "((round_trip|one_way)/channel:|shared_data/.*/guard:owner_)(" +
+                                 names + ")" + key.first},
                     {"reason", key.second}});
   }
   ipc::AllLocks::for_each([&]<class L>() {
@@ -178,7 +179,7 @@ std::string wrapped(const std::string& rows) {
 }
 
 void print(const Json& catalog) {
-  constexpr std::string_view row = "  {:<20}{:<9}{:<14}{:<11}{:<13}{:<13}{}\n";
+  constexpr std::string_view row = "  {:<32}{:<9}{:<14}{:<11}{:<13}{:<13}{}\n";
   fmt::print("Channels\n");
   fmt::print(row, "name", "longest", "ends", "processes", "tells death", "kill waiter", "waits by");
   for (const Json& channel : catalog.at("channels")) {
@@ -218,7 +219,8 @@ void print(const Json& catalog) {
   }
   fmt::print(
       "  threads, processes: between whom it works\n"
-      "  owner death: what becomes of the lock when a process is killed that has it\n"
+      "  owner death: a process that has it is killed; this frees it for the next one, breaks it\n"
+      "    with an error for all others, or blocks them for ever\n"
       "  fair: first come, first served    spins: who waits keeps a CPU busy\n");
   fmt::print("\nNotifiers\n");
   for (const Json& notifier : catalog.at("notifiers")) {

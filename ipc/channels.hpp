@@ -6,6 +6,7 @@
 #include "ipc/channels/boost_queue.hpp"
 #include "ipc/channels/boost_shm.hpp"
 #include "ipc/channels/fifo.hpp"
+#include "ipc/channels/guarded_queue.hpp"
 #include "ipc/channels/mpmc_ring.hpp"
 #include "ipc/channels/pipe.hpp"
 #include "ipc/channels/pipe_vmsplice.hpp"
@@ -32,6 +33,9 @@ using AllChannels = TypeList<
     BoostShm, ShmMutex,
     // rings
     SpscRing<Spin>, SpscRing<Yield>, SpscRing<Futex>, SpscRing<Adaptive>, SpscRing<EventFd>,
-    MpmcRing<Spin>, MpmcRing<Yield>, MpmcRing<Futex>, MpmcRing<Adaptive>, MpmcRing<EventFd>>;
+    MpmcRing<Spin>, MpmcRing<Yield>, MpmcRing<Futex>, MpmcRing<Adaptive>, MpmcRing<EventFd>,
+    // between threads only
+    GuardedQueue<StdMutex>, GuardedQueue<StdSharedMutex>, GuardedQueue<SpinLock>,
+    GuardedQueue<TicketLock>, GuardedQueue<FutexLock>>;
 
 }  // namespace ipc

@@ -5,6 +5,7 @@
 #include <sys/ipc.h>
 #include <sys/sem.h>
 
+#include <atomic>
 #include <cerrno>
 #include <fstream>
 #include <string>
@@ -27,10 +28,12 @@ class SysvSemaphore {
   };
 
   SysvSemaphore() : id_(::semget(IPC_PRIVATE, 1, IPC_CREAT | 0600)) {
-    if (id_ == -1) {
-      throw_errno("semget: kernel.sem is " + limits() +
-                  "; remove semaphores that nobody uses (ipcs -s, ipcrm -s ID), or raise its last "
-                  "number with sysctl");
+    if (const int error = errno; id_ == -1) {
+      throw_errno(
+          "semget: kernel.sem is " + limits() +
+              "; remove semaphores that nobody uses (ipcs -s, ipcrm -s ID), or raise its last "
+              "number with sysctl",
+          error);
     }
     const auto remove = [id = id_] { ::semctl(id, 0, IPC_RMID); };
     try {
@@ -47,8 +50,16 @@ class SysvSemaphore {
     parcel.put(id_);
   }
 
-  void lock() { add(-1, SEM_UNDO); }
-  void unlock() { add(+1, SEM_UNDO); }
+  // The kernel orders what processors see. Acquire and release say the same in the language, for
+  // the threads that share this object.
+  void lock() {
+    add(-1, SEM_UNDO);
+    unlocked_.load(std::memory_order_acquire);
+  }
+  void unlock() {
+    unlocked_.store(true, std::memory_order_release);
+    add(+1, SEM_UNDO);
+  }
 
  private:
   void add(short count, short flags) const {
@@ -65,6 +76,7 @@ class SysvSemaphore {
 
   Lifeline lifeline_ = Lifeline::open().first;
   int id_;
+  std::atomic<bool> unlocked_{true};
 };
 
 static_assert(Lock<SysvSemaphore>);
