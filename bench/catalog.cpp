@@ -39,7 +39,8 @@ constexpr std::array scenarios{
     Scenario{"loan", "what does it bring to write and read a message in place?"},
     Scenario{"notify", "what does waking the other side cost, without a message?"},
     Scenario{"shared_data", "what does it cost to share data: by locks, by messages, by atomics?"},
-    Scenario{"pool_map", "what does a task cost, and what does one more worker bring?"}};
+    Scenario{"pool_map", "what does a task cost, and what does one more worker bring?"},
+    Scenario{"peer_death", "what does an end that waits learn of its peer's death, and how soon?"}};
 
 std::string_view to_text(ipc::Arity arity) {
   return arity == ipc::Arity::one ? "one" : "many";

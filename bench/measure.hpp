@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <string>
 
 #include "bench/samples.hpp"
 #include "bench/settings.hpp"
@@ -27,6 +28,7 @@ struct Measured {
   double batch = 1;             // operations in a sample
   Usage usage;                  // an operation, of whoever took part
   Counters counters;            // what is told of it
+  std::string label;            // the same in words, where figures do not say it
 };
 
 // A pair of clock reads costs tens of nanoseconds and the clock may step by ten, so what is

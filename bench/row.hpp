@@ -108,6 +108,7 @@ class Suite {
                            static_cast<double>(measured.operations);
     while (state.KeepRunningBatch(iterations)) state.SetIterationTime(seconds);
     for (const auto& [name, value] : measured.counters) state.counters[name] = value;
+    if (!measured.label.empty()) state.SetLabel(measured.label);
   }
 
   Settings settings_;
