@@ -12,9 +12,27 @@
 #include <utility>
 
 #include "ipc/fd.hpp"
+#include "ipc/pages.hpp"
 #include "ipc/syscall.hpp"
 
 namespace ipc {
+
+// Memory that is not there would not be an error but the end of some process:
+// a memfd has no size limit before the kernel runs out. So large ones are checked first.
+inline void check_memory_available(std::size_t bytes) {
+  constexpr std::size_t large = std::size_t{64} << 20;
+  if (bytes < large) return;
+  std::ifstream memory("/proc/meminfo");
+  std::string word;
+  std::size_t available_kib = 0;
+  while (memory >> word && word != "MemAvailable:") {
+  }
+  if (memory >> available_kib && bytes / 1024 > available_kib) {
+    throw_errno("shared memory of " + std::to_string(bytes) + " bytes, with " +
+                    std::to_string(available_kib) + " KiB available; ask for less",
+                ENOMEM);
+  }
+}
 
 // A mapping that several processes share: inherited, or attached through its descriptor.
 // Its size is sealed, so that no peer can shrink it and turn an access into SIGBUS (fcntl(2),
@@ -27,7 +45,7 @@ class Mapping {
   Mapping() = default;
 
   static Mapping create(std::size_t bytes) {
-    check_available(bytes);
+    check_memory_available(bytes);
     Fd fd(check("memfd_create",
                 [] { return ::memfd_create("ipc-compare", MFD_CLOEXEC | MFD_ALLOW_SEALING); }));
     if (const int error = ::posix_fallocate(fd.get(), 0, static_cast<off_t>(bytes)); error != 0) {
@@ -49,59 +67,24 @@ class Mapping {
     return Mapping(std::move(fd), static_cast<std::size_t>(status.st_size));
   }
 
-  Mapping(Mapping&& other) noexcept
-      : fd_(std::move(other.fd_)),
-        data_(std::exchange(other.data_, nullptr)),
-        bytes_(std::exchange(other.bytes_, 0)) {}
-  Mapping& operator=(Mapping&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    std::swap(data_, other.data_);
-    std::swap(bytes_, other.bytes_);
-    return *this;
-  }
-  ~Mapping() {
-    if (data_ != nullptr) ::munmap(data_, bytes_);
-  }
-
-  [[nodiscard]] std::byte* data() const { return static_cast<std::byte*>(data_); }
-  [[nodiscard]] std::size_t size() const { return bytes_; }
+  [[nodiscard]] std::byte* data() const { return pages_.data(); }
+  [[nodiscard]] std::size_t size() const { return pages_.size(); }
   [[nodiscard]] const Fd& fd() const { return fd_; }
 
   // The object at the start of the mapping. Requires that its creator has constructed a T there.
   template <class T>
   [[nodiscard]] T& as() const {
-    if (bytes_ < sizeof(T)) throw std::runtime_error("shared memory is smaller than its header");
-    return *reinterpret_cast<T*>(data_);
+    if (size() < sizeof(T)) throw std::runtime_error("shared memory is smaller than its header");
+    return *reinterpret_cast<T*>(data());
   }
 
  private:
-  // Memory that is not there would not be an error of posix_fallocate but the end of some process:
-  // a memfd has no size limit before the kernel runs out. So large ones are checked first.
-  static void check_available(std::size_t bytes) {
-    constexpr std::size_t large = std::size_t{64} << 20;
-    if (bytes < large) return;
-    std::ifstream memory("/proc/meminfo");
-    std::string word;
-    std::size_t available_kib = 0;
-    while (memory >> word && word != "MemAvailable:") {
-    }
-    if (memory >> available_kib && bytes / 1024 > available_kib) {
-      throw_errno("shared memory of " + std::to_string(bytes) + " bytes, with " +
-                      std::to_string(available_kib) + " KiB available; ask for less",
-                  ENOMEM);
-    }
-  }
-
-  Mapping(Fd fd, std::size_t bytes) : fd_(std::move(fd)), bytes_(bytes) {
-    void* data =
-        ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd_.get(), 0);
-    if (data == MAP_FAILED) throw_errno("mmap");
-    data_ = data;
-  }
+  Mapping(Fd fd, std::size_t bytes)
+      : fd_(std::move(fd)),
+        pages_(Pages::of_file(fd_, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE)) {}
 
   Fd fd_;
-  void* data_ = nullptr;
-  std::size_t bytes_ = 0;
+  Pages pages_;
 };
 
 }  // namespace ipc
