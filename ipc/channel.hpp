@@ -69,8 +69,9 @@ struct Traits {
   std::string_view death_notice = "";  // what tells an end that waits that its peers were killed
   bool waiter_may_be_killed = true;    // without harm to anybody else
   bool tries_without_waiting =
-      true;            // with Deadline::now(), whatever a peer was doing when it stopped
-  bool spins = false;  // a waiting end keeps its CPU busy
+      true;  // with Deadline::now(), whatever a peer was doing when it stopped
+  bool sent_outlives_sender = true;             // what a killed sender had sent still arrives
+  bool spins = false;                           // a waiting end keeps its CPU busy
   std::string_view wait = "kernel";             // how an end waits
   std::string_view outlives_crash = "nothing";  // what is left after kill -9 of everybody
   std::string_view opened_by = "who inherits it or is handed it";  // who else may get at it

@@ -5,6 +5,7 @@
 #include "ipc/channel.hpp"
 #include "ipc/channels/boost_queue.hpp"
 #include "ipc/channels/boost_shm.hpp"
+#include "ipc/channels/cma.hpp"
 #include "ipc/channels/fifo.hpp"
 #include "ipc/channels/guarded_queue.hpp"
 #include "ipc/channels/mpmc_ring.hpp"
@@ -34,6 +35,8 @@ using AllChannels = TypeList<
     // rings
     SpscRing<Spin>, SpscRing<Yield>, SpscRing<Futex>, SpscRing<Adaptive>, SpscRing<EventFd>,
     MpmcRing<Spin>, MpmcRing<Yield>, MpmcRing<Futex>, MpmcRing<Adaptive>, MpmcRing<EventFd>,
+    // copies by the kernel
+    Cma,
     // between threads only
     GuardedQueue<StdMutex>, GuardedQueue<StdSharedMutex>, GuardedQueue<SpinLock>,
     GuardedQueue<TicketLock>, GuardedQueue<FutexLock>>;

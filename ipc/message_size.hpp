@@ -1,6 +1,7 @@
 // The refusals that every mechanism words alike: what, which limit, what to do.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <stdexcept>
 #include <string>
@@ -22,6 +23,13 @@ inline void check_options(std::string_view channel, const Traits& traits, const 
            " at most; choose another channel or cut the message");
   }
   if (options.capacity.messages == 0) refuse("capacity.messages is 0; one is the least");
+}
+
+// How many places a mechanism has, each for the longest message: as many as were asked for, if they
+// fit the bytes that were asked for; one at least.
+inline std::size_t places_for(const Options& options) {
+  return std::clamp(options.capacity.bytes / options.message_bytes, std::size_t{1},
+                    options.capacity.messages);
 }
 
 // Throws unless 1 <= message <= limit. Nothing was sent then.
