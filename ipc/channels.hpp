@@ -8,6 +8,7 @@
 #include "ipc/channels/cma.hpp"
 #include "ipc/channels/fifo.hpp"
 #include "ipc/channels/guarded_queue.hpp"
+#include "ipc/channels/memfd.hpp"
 #include "ipc/channels/mpmc_ring.hpp"
 #include "ipc/channels/pipe.hpp"
 #include "ipc/channels/pipe_vmsplice.hpp"
@@ -36,7 +37,7 @@ using AllChannels = TypeList<
     SpscRing<Spin>, SpscRing<Yield>, SpscRing<Futex>, SpscRing<Adaptive>, SpscRing<EventFd>,
     MpmcRing<Spin>, MpmcRing<Yield>, MpmcRing<Futex>, MpmcRing<Adaptive>, MpmcRing<EventFd>,
     // copies by the kernel
-    Cma,
+    Cma, Memfd,
     // between threads only
     GuardedQueue<StdMutex>, GuardedQueue<StdSharedMutex>, GuardedQueue<SpinLock>,
     GuardedQueue<TicketLock>, GuardedQueue<FutexLock>>;
