@@ -17,6 +17,7 @@
 #include "ipc/channels/spsc_ring.hpp"
 #include "ipc/channels/sysv_queue.hpp"
 #include "ipc/channels/tcp.hpp"
+#include "ipc/channels/udp.hpp"
 #include "ipc/channels/unix_datagram.hpp"
 #include "ipc/channels/unix_seqpacket.hpp"
 #include "ipc/channels/unix_stream.hpp"
@@ -28,7 +29,7 @@ using AllChannels = TypeList<
     // pipes
     Pipe, Fifo, PipeVmsplice,
     // sockets
-    UnixStream, UnixSeqpacket, UnixDatagram, Tcp,
+    UnixStream, UnixSeqpacket, UnixDatagram, Tcp, Udp,
     // message queues
     PosixQueue, SysvQueue, BoostQueue,
     // shared memory under a lock
