@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "bench/axes.hpp"
+#include "bench/kernel_copy_loops.hpp"
 #include "bench/peer.hpp"
 #include "bench/row.hpp"
 #include "ipc/channels.hpp"
@@ -222,15 +223,16 @@ struct BareLoop {
   WithPeer take;
 };
 
-inline const std::array<BareLoop, 3>& bare_loops() {
-  static const std::array<BareLoop, 3> loops{
+inline const std::array<BareLoop, 5>& bare_loops() {
+  static const std::array<BareLoop, 5> loops{
       BareLoop{"pipe", [](const Suite& suite, PeerKind peer,
                           Cpus cpus) { return stream_loop(suite, peer, cpus, open_pipe); }},
       BareLoop{"unix_stream",
                [](const Suite& suite, PeerKind peer, Cpus cpus) {
                  return stream_loop(suite, peer, cpus, open_unix_stream);
                }},
-      BareLoop{"posix_queue", posix_queue_loop}};
+      BareLoop{"posix_queue", posix_queue_loop}, BareLoop{"cma", cma_loop<loop_bytes>},
+      BareLoop{"memfd", memfd_loop<loop_bytes>}};
   return loops;
 }
 
