@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ipc/channel.hpp"
+#include "ipc/channels/boost_lockfree.hpp"
 #include "ipc/channels/boost_queue.hpp"
 #include "ipc/channels/boost_shm.hpp"
 #include "ipc/channels/cma.hpp"
@@ -41,6 +42,6 @@ using AllChannels = TypeList<
     Cma, Memfd,
     // between threads only
     GuardedQueue<StdMutex>, GuardedQueue<StdSharedMutex>, GuardedQueue<SpinLock>,
-    GuardedQueue<TicketLock>, GuardedQueue<FutexLock>>;
+    GuardedQueue<TicketLock>, GuardedQueue<FutexLock>, BoostLockfreeSpsc>;
 
 }  // namespace ipc
