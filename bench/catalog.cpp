@@ -1,7 +1,8 @@
 // What is there to measure? Channels, pools, locks, scenarios, and which rows are absent and why.
 //
-//   catalog           a text for people
-//   catalog --json    the same for programs
+//   catalog               a text for people
+//   catalog --json        the same for programs
+//   catalog --markdown    the channels alone, as the table of ipc/README.md
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -64,10 +65,15 @@ Json channels() {
                     {"receivers", to_text(traits.receivers)},
                     {"crosses_processes", traits.crosses_processes},
                     {"tells_of_peer_death", traits.tells_of_peer_death()},
+                    {"death_notice", traits.death_notice},
                     {"waiter_may_be_killed", traits.waiter_may_be_killed},
+                    {"tries_without_waiting", traits.tries_without_waiting},
+                    {"loans", channel.loans},
+                    {"pollable", channel.pollable},
                     {"spins", traits.spins},
                     {"wait", traits.wait},
-                    {"outlives_crash", traits.outlives_crash}});
+                    {"outlives_crash", traits.outlives_crash},
+                    {"opened_by", traits.opened_by}});
   }
   return list;
 }
@@ -179,26 +185,76 @@ std::string wrapped(const std::string& rows) {
   return text + line + "\n";
 }
 
-void print(const Json& catalog) {
-  constexpr std::string_view row = "  {:<32}{:<9}{:<14}{:<11}{:<13}{:<13}{}\n";
+// What one channel can do, in the words of both tables.
+struct ChannelWords {
+  explicit ChannelWords(const Json& channel) : of(channel) {}
+
+  [[nodiscard]] std::string word(const char* key) const { return of.at(key).get<std::string>(); }
+  [[nodiscard]] std::string yes(const char* key) const {
+    return std::string(to_text(of.at(key).get<bool>()));
+  }
+  [[nodiscard]] std::string longest() const {
+    return with_unit(of.at("message_bytes_max").get<std::size_t>());
+  }
+  [[nodiscard]] std::string ends() const { return word("senders") + " to " + word("receivers"); }
+  [[nodiscard]] std::string death_notice() const {
+    const std::string notice = word("death_notice");
+    return notice.empty() ? "no" : notice;
+  }
+
+  const Json& of;
+};
+
+void print_channels(const Json& list) {
+  constexpr std::string_view row = "  {:<32}{:<9}{:<14}{:<10}{:<6}{:<6}{:<6}{:<6}{:<6}{}\n";
   fmt::print("Channels\n");
-  fmt::print(row, "name", "longest", "ends", "processes", "tells death", "kill waiter", "waits by");
-  for (const Json& channel : catalog.at("channels")) {
-    const auto word = [&](const char* key) { return channel.at(key).get<std::string>(); };
-    const auto yes = [&](const char* key) { return to_text(channel.at(key).get<bool>()); };
-    fmt::print(row, word("name"), with_unit(channel.at("message_bytes_max").get<std::size_t>()),
-               word("senders") + " to " + word("receivers"), yes("crosses_processes"),
-               yes("tells_of_peer_death"), yes("waiter_may_be_killed"), word("wait"));
+  fmt::print(row, "name", "longest", "ends", "processes", "tells", "kill", "try", "loan", "poll",
+             "waits by");
+  for (const Json& each : list) {
+    const ChannelWords channel(each);
+    fmt::print(row, channel.word("name"), channel.longest(), channel.ends(),
+               channel.yes("crosses_processes"), channel.yes("tells_of_peer_death"),
+               channel.yes("waiter_may_be_killed"), channel.yes("tries_without_waiting"),
+               channel.yes("loans"), channel.yes("pollable"), channel.word("wait"));
   }
   fmt::print(
       "  longest: the longest message    ends: senders to receivers\n"
-      "  tells death: one who waits learns at once that its peer was killed\n"
-      "  kill waiter: one who waits may be killed without harm to others\n"
-      "\nLeft behind when all are killed\n");
-  for (const Json& channel : catalog.at("channels")) {
-    const auto left = channel.at("outlives_crash").get<std::string>();
-    if (left != "nothing") fmt::print("  {:<20}{}\n", channel.at("name").get<std::string>(), left);
+      "  tells: one who waits learns at once that its peer was killed\n"
+      "  kill: one who waits may be killed without harm to others\n"
+      "  try: with the deadline now nobody waits, whatever a peer was doing when it stopped\n"
+      "  loan: messages are written and read in place    poll: a receiver has a descriptor\n");
+  const auto print_those = [&](const char* title, const char* key, const std::string& usual) {
+    fmt::print("\n{}\n", title);
+    for (const Json& each : list) {
+      const ChannelWords channel(each);
+      if (channel.word(key) != usual)
+        fmt::print("  {:<32}{}\n", channel.word("name"), channel.word(key));
+    }
+  };
+  print_those("Who tells of a killed peer, and how", "death_notice", "");
+  print_those("Left behind when all are killed", "outlives_crash", "nothing");
+  print_those("Who else may get at it than those who inherit it or are handed it", "opened_by",
+              std::string(ipc::Traits{}.opened_by));
+}
+
+void print_markdown(const Json& list) {
+  fmt::print(
+      "| channel | longest message | ends | processes | tells of a killed peer | waiter may be "
+      "killed | tries without waiting | loans | pollable | waits by | outlives `kill -9` of all | "
+      "who may open it |\n|---|---:|---|---|---|---|---|---|---|---|---|---|\n");
+  for (const Json& each : list) {
+    const ChannelWords channel(each);
+    fmt::print("| `{}` | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
+               channel.word("name"), channel.longest(), channel.ends(),
+               channel.yes("crosses_processes"), channel.death_notice(),
+               channel.yes("waiter_may_be_killed"), channel.yes("tries_without_waiting"),
+               channel.yes("loans"), channel.yes("pollable"), channel.word("wait"),
+               channel.word("outlives_crash"), channel.word("opened_by"));
   }
+}
+
+void print(const Json& catalog) {
+  print_channels(catalog.at("channels"));
   const auto print_list = [&](const char* title, const char* key, const char* first,
                               const char* second) {
     fmt::print("\n{}\n", title);
@@ -236,9 +292,9 @@ void print(const Json& catalog) {
 }
 
 int run(int argc, char** argv) {
-  const bool json = argc == 2 && std::string_view(argv[1]) == "--json";
-  if (argc > 1 && !json) {
-    fmt::print(stderr, "usage: catalog [--json]\n");
+  const std::string_view form = argc == 2 ? argv[1] : "";
+  if (argc > 2 || (argc == 2 && form != "--json" && form != "--markdown")) {
+    fmt::print(stderr, "usage: catalog [--json | --markdown]\n");
     return 2;
   }
   Json catalog{{"channels", channels()},     {"pools", pools()},
@@ -247,8 +303,10 @@ int run(int argc, char** argv) {
   for (const Scenario& each : scenarios) {
     catalog["scenarios"].push_back({{"name", each.name}, {"asks", each.asks}});
   }
-  if (json) {
+  if (form == "--json") {
     fmt::print("{}\n", catalog.dump(2));
+  } else if (form == "--markdown") {
+    print_markdown(catalog.at("channels"));
   } else {
     print(catalog);
   }

@@ -121,6 +121,15 @@ TEST(Readme, output_is_what_comes_out) {
   }
 }
 
+TEST(IpcReadme, has_the_table_that_the_catalog_prints) {
+  const auto printed = shell(with_this_build("build/release/bench/catalog --markdown"));
+  ASSERT_EQ(printed.code, 0) << printed.output;
+  ASSERT_THAT(printed.output, HasSubstr("| `pipe` |"));
+  EXPECT_THAT(joined(documents::lines(project / "ipc/README.md")),
+              HasSubstr("<!-- catalog -->\n" + printed.output + "<!-- end -->\n"))
+      << "put what `build/release/bench/catalog --markdown` prints between the two marks";
+}
+
 TEST(Readme, shows_every_option_of_bench_run) {
   const std::string readme = joined(documents::lines(project / "README.md"));
   const std::string help = shell("bench/run --help").output;
