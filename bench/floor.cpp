@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "bench/axes.hpp"
+#include "bench/bare_loops.hpp"
 #include "bench/floors.hpp"
 #include "bench/main.hpp"
 

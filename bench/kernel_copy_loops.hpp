@@ -1,5 +1,5 @@
 // The system calls of the channels that let the kernel copy, bare: cma and memfd. Part of
-// floors.hpp.
+// bare_loops.hpp.
 #pragma once
 
 #include <fcntl.h>

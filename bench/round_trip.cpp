@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "bench/axes.hpp"
+#include "bench/bare_loops.hpp"
 #include "bench/floors.hpp"
 #include "bench/main.hpp"
 #include "bench/round_trips.hpp"

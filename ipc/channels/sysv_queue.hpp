@@ -76,16 +76,23 @@ struct SysvQueue {
                                   std::to_string(limit("msgmax")) + "; raise it with sysctl");
     }
     auto lifelines = Lifeline::open();
+    const int id = create(lifelines.first);
+    const std::size_t bytes = resize(id, options);
+    return open_queue(Queue(id, options.message_bytes), std::move(lifelines), options.message_bytes,
+                      {.bytes = bytes});
+  }
+
+  // A queue of nobody else's, which is gone soon after the last holder of either side of the
+  // lifeline. Throws std::system_error that tells the limit that was met.
+  static int create(const Lifeline& end) {
     const int id = ::msgget(IPC_PRIVATE, IPC_CREAT | 0600);
     if (id == -1) {
       throw_errno(
           "msgget: kernel.msgmni is " + std::to_string(limit("msgmni")) +
           "; remove queues that nobody uses (ipcs -q, ipcrm -q ID), or raise it with sysctl");
     }
-    guard(lifelines.first, [id] { ::msgctl(id, IPC_RMID, nullptr); });
-    const std::size_t bytes = resize(id, options);
-    return open_queue(Queue(id, options.message_bytes), std::move(lifelines), options.message_bytes,
-                      {.bytes = bytes});
+    guard(end, [id] { ::msgctl(id, IPC_RMID, nullptr); });
+    return id;
   }
 
  private:
