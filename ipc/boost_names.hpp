@@ -66,7 +66,7 @@ auto boost_call(const char* call, F&& f) {
   } catch (const bip::interprocess_exception& error) {
     int code = error.get_native_error();
     if (code == 0) code = error.get_error_code() == bip::not_recoverable ? ENOTRECOVERABLE : EIO;
-    throw std::system_error(code, std::generic_category(), std::string(call) + ": " + error.what());
+    throw_errno(std::string(call) + ": " + error.what(), code);
   }
 }
 

@@ -14,9 +14,12 @@
 #include "ipc/channels/pipe.hpp"
 #include "ipc/channels/pipe_vmsplice.hpp"
 #include "ipc/channels/posix_queue.hpp"
+#include "ipc/channels/shm_condvar.hpp"
 #include "ipc/channels/shm_mutex.hpp"
+#include "ipc/channels/shm_semaphore.hpp"
 #include "ipc/channels/spsc_ring.hpp"
 #include "ipc/channels/sysv_queue.hpp"
+#include "ipc/channels/sysv_shm.hpp"
 #include "ipc/channels/tcp.hpp"
 #include "ipc/channels/udp.hpp"
 #include "ipc/channels/unix_datagram.hpp"
@@ -34,7 +37,7 @@ using AllChannels = TypeList<
     // message queues
     PosixQueue, SysvQueue, BoostQueue,
     // shared memory under a lock
-    BoostShm, ShmMutex,
+    ShmMutex, ShmCondvar, BoostShm, ShmSemaphore, SysvShm,
     // rings
     SpscRing<Spin>, SpscRing<Yield>, SpscRing<Futex>, SpscRing<Adaptive>, SpscRing<EventFd>,
     MpmcRing<Spin>, MpmcRing<Yield>, MpmcRing<Futex>, MpmcRing<Adaptive>, MpmcRing<EventFd>,

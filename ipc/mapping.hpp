@@ -11,15 +11,17 @@
 #include <string>
 #include <utility>
 
+#include "ipc/channel.hpp"
 #include "ipc/fd.hpp"
 #include "ipc/pages.hpp"
+#include "ipc/parcel.hpp"
 #include "ipc/syscall.hpp"
 
 namespace ipc {
 
-// Memory that is not there would not be an error but the end of some process:
-// a memfd has no size limit before the kernel runs out. So large ones are checked first.
-inline void check_memory_available(std::size_t bytes) {
+// Throws std::system_error (ENOMEM) when so much memory is not there. Reserving it would not say so:
+// a memfd has no limit before the kernel kills some process. Only large ones are checked.
+inline void check_available(std::size_t bytes) {
   constexpr std::size_t large = std::size_t{64} << 20;
   if (bytes < large) return;
   std::ifstream memory("/proc/meminfo");
@@ -45,7 +47,7 @@ class Mapping {
   Mapping() = default;
 
   static Mapping create(std::size_t bytes) {
-    check_memory_available(bytes);
+    check_available(bytes);
     Fd fd(check("memfd_create",
                 [] { return ::memfd_create("ipc-compare", MFD_CLOEXEC | MFD_ALLOW_SEALING); }));
     if (const int error = ::posix_fallocate(fd.get(), 0, static_cast<off_t>(bytes)); error != 0) {
@@ -67,8 +69,12 @@ class Mapping {
     return Mapping(std::move(fd), static_cast<std::size_t>(status.st_size));
   }
 
+  explicit Mapping(Parcel& parcel) : Mapping(attach(parcel.take_fd())) {}
+  void pack(Parcel& parcel) const { parcel.put(fd_.duplicate()); }
+
   [[nodiscard]] std::byte* data() const { return pages_.data(); }
   [[nodiscard]] std::size_t size() const { return pages_.size(); }
+  [[nodiscard]] Buffer bytes() const { return {data(), size()}; }
   [[nodiscard]] const Fd& fd() const { return fd_; }
 
   // The object at the start of the mapping. Requires that its creator has constructed a T there.

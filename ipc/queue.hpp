@@ -13,7 +13,6 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <concepts>
 #include <memory>
 #include <new>
@@ -24,7 +23,9 @@
 
 #include "ipc/backoff.hpp"
 #include "ipc/channel.hpp"
+#include "ipc/flag.hpp"
 #include "ipc/held_message.hpp"
+#include "ipc/layout.hpp"
 #include "ipc/lifeline.hpp"
 #include "ipc/mapping.hpp"
 #include "ipc/parcel.hpp"
@@ -51,35 +52,38 @@ inline Bytes end_mark() {
 }
 
 struct QueueFlags {
-  std::atomic<bool> senders_gone{false};
-  std::atomic<bool> receivers_gone{false};
+  static constexpr std::string_view kind = "queue_flags";
+
+  Layout layout{kind};
+  Flag senders_gone;
+  Flag receivers_gone;
 };
 
 // What both ends of a queue channel hold.
 template <MessageQueue Queue>
 class QueueEnd {
  public:
-  QueueEnd(Queue queue, Lifeline lifeline, std::shared_ptr<const Mapping> flags,
+  QueueEnd(Queue queue, Lifeline lifeline, std::shared_ptr<const Mapping> memory,
            std::size_t message_bytes)
       : queue_(std::move(queue)),
         lifeline_(std::move(lifeline)),
-        flags_(std::move(flags)),
+        memory_(std::move(memory)),
         message_bytes_(message_bytes) {}
   explicit QueueEnd(Parcel& parcel)
       : queue_(parcel),
         lifeline_(parcel),
-        flags_(std::make_shared<const Mapping>(Mapping::attach(parcel.take_fd()))),
+        memory_(std::make_shared<const Mapping>(parcel)),
         message_bytes_(parcel.take<std::size_t>()) {}
 
   void pack(Parcel& parcel) && {
     std::move(queue_).pack(parcel);
     std::move(lifeline_).pack(parcel);
-    parcel.put(flags_->fd().duplicate());
+    memory_->pack(parcel);
     parcel.put(message_bytes_);
   }
 
   [[nodiscard]] QueueEnd clone() const {
-    return {queue_.clone(), lifeline_.clone(), flags_, message_bytes_};
+    return {queue_.clone(), lifeline_.clone(), memory_, message_bytes_};
   }
 
  protected:
@@ -106,7 +110,8 @@ class QueueEnd {
 
   Queue queue_;
   Lifeline lifeline_;
-  std::shared_ptr<const Mapping> flags_;  // holds QueueFlags; the ends of a process use one
+  std::shared_ptr<const Mapping> memory_;  // of the flags; the ends of a process use one
+  QueueFlags* flags_ = &attach_header<QueueFlags>(memory_->bytes());
   std::size_t message_bytes_;
 };
 
@@ -122,7 +127,7 @@ class QueueSender : public QueueEnd<Queue> {
   QueueSender& operator=(QueueSender&& other) noexcept { return replace(*this, std::move(other)); }
   ~QueueSender() {
     if (!lifeline_.attached() || !lifeline_.leave()) return;
-    flags().senders_gone.store(true, std::memory_order_release);  // partner: QueueReceiver::receive
+    this->flags_->senders_gone.raise();  // partner: QueueReceiver::take
     this->say_goodbye([&] { this->queue_.try_send(end_mark()); });
   }
 
@@ -151,8 +156,7 @@ class QueueSender : public QueueEnd<Queue> {
 
  private:
   using QueueEnd<Queue>::lifeline_;
-  QueueFlags& flags() { return this->flags_->template as<QueueFlags>(); }
-  bool closed() { return flags().receivers_gone.load(std::memory_order_acquire); }
+  [[nodiscard]] bool closed() const { return this->flags_->receivers_gone.raised(); }
   void drain() {
     std::vector<std::byte> room(this->message_bytes_);
     while (this->queue_.try_receive(room)) {
@@ -179,7 +183,7 @@ class QueueReceiver : public QueueEnd<Queue> {
   }
   ~QueueReceiver() {
     if (!lifeline_.attached() || !lifeline_.leave()) return;
-    flags().receivers_gone.store(true, std::memory_order_release);  // partner: QueueSender::send
+    this->flags_->receivers_gone.raise();  // partner: QueueSender::send
     this->say_goodbye([&] {
       while (this->queue_.try_receive(held_.room())) {
       }
@@ -204,17 +208,16 @@ class QueueReceiver : public QueueEnd<Queue> {
 
  private:
   using QueueEnd<Queue>::lifeline_;
-  QueueFlags& flags() { return this->flags_->template as<QueueFlags>(); }
 
   Received take(Buffer room, Deadline deadline) {
     for (Backoff backoff;;) {
       // The flag first: what was sent before it was raised is then seen by try_receive.
-      const bool ended = flags().senders_gone.load(std::memory_order_acquire);
+      const bool ended = this->flags_->senders_gone.raised();
       if (deadline.is_never() && !ended) {
         const Received received = got(this->queue_.receive(room));
         // The queue may have been full when the last sender went, and others asleep nonetheless:
         // the one that was woken by a message leaves the mark that did not fit.
-        if (flags().senders_gone.load(std::memory_order_acquire)) this->queue_.try_send(end_mark());
+        if (this->flags_->senders_gone.raised()) this->queue_.try_send(end_mark());
         return received;
       }
       if (const auto size = this->queue_.try_receive(room)) return got(*size);
@@ -242,10 +245,10 @@ template <MessageQueue Queue>
 std::pair<QueueSender<Queue>, QueueReceiver<Queue>> open_queue(
     Queue queue, std::pair<Lifeline, Lifeline> lifelines, std::size_t message_bytes,
     Capacity capacity) {
-  const auto flags = std::make_shared<const Mapping>(Mapping::create(sizeof(QueueFlags)));
-  new (flags->data()) QueueFlags;
-  QueueEnd<Queue> sender(queue.clone(), std::move(lifelines.first), flags, message_bytes);
-  QueueEnd<Queue> receiver(std::move(queue), std::move(lifelines.second), flags, message_bytes);
+  const auto memory = std::make_shared<const Mapping>(Mapping::create(sizeof(QueueFlags)));
+  new (memory->data()) QueueFlags;
+  QueueEnd<Queue> sender(queue.clone(), std::move(lifelines.first), memory, message_bytes);
+  QueueEnd<Queue> receiver(std::move(queue), std::move(lifelines.second), memory, message_bytes);
   return {QueueSender<Queue>(std::move(sender), capacity),
           QueueReceiver<Queue>(std::move(receiver))};
 }

@@ -213,8 +213,9 @@ TEST(RobustMutex, TheNextOwnerIsToldThatTheLastOneDied) {
 
 TEST(MessageFifo, WrapsAtEveryOffset) {
   constexpr std::size_t capacity = 61;  // no multiple of anything
-  std::vector<std::uint64_t> memory((sizeof(ipc::MessageFifo) + capacity) / 8 + 2);
-  auto& fifo = *new (memory.data()) ipc::MessageFifo(capacity);
+  std::array<std::byte, capacity> ring{};
+  ipc::MessageFifo::Indices indices;
+  ipc::MessageFifo fifo(indices, ring, 20);
   std::mt19937 random(7);
   std::uint64_t pushed = 0;
   std::uint64_t popped = 0;
@@ -237,6 +238,32 @@ TEST(MessageFifo, WrapsAtEveryOffset) {
     ++popped;
   }
   EXPECT_GT(popped, 1000U);
+}
+
+TEST(MessageFifo, AnImpossibleLengthIsRefusedAndSoAreImpossibleIndices) {
+  std::array<std::byte, 64> ring{};
+  std::array<std::byte, 64> buffer{};
+  ipc::MessageFifo::Indices indices;
+  ipc::MessageFifo fifo(indices, ring, 20);
+  ASSERT_TRUE(fifo.push(tests::message(1, 10)));
+  for (const std::uint32_t length : {0U, 11U, 21U, 64U, ~0U}) {
+    std::memcpy(ring.data(), &length, sizeof length);
+    EXPECT_THROW(fifo.pop(buffer), std::runtime_error) << length;
+  }
+  for (const std::uint64_t pushed : {std::uint64_t{65}, ~std::uint64_t{0}}) {
+    indices.pushed = pushed;
+    EXPECT_THROW(fifo.pop(buffer), std::runtime_error) << pushed;
+    EXPECT_THROW(fifo.push(tests::message(2, 10)), std::runtime_error) << pushed;
+  }
+}
+
+TEST(MessageFifo, ARingThatIsTooSmallForTheLongestMessageIsRefused) {
+  std::array<std::byte, 64> ring{};
+  ipc::MessageFifo::Indices indices;
+  EXPECT_NO_THROW(ipc::MessageFifo(indices, ring, 60));
+  for (const std::size_t message_bytes : {std::size_t{0}, std::size_t{61}, ~std::size_t{0}}) {
+    EXPECT_THROW(ipc::MessageFifo(indices, ring, message_bytes), std::runtime_error);
+  }
 }
 
 // Bytes into the receiver as a peer, or an attacker, might write them.

@@ -10,8 +10,8 @@
 #include <boost/interprocess/sync/interprocess_mutex.hpp>
 
 #include "ipc/boost_names.hpp"
+#include "ipc/condvar_sync.hpp"
 #include "ipc/locked_fifo.hpp"
-#include "ipc/queue.hpp"
 
 namespace ipc {
 
@@ -22,104 +22,94 @@ struct BoostShm {
       .senders = Arity::many,
       .receivers = Arity::many,
       .waiter_may_be_killed = false,
-      .tries_without_waiting = false,  // a lock is held meanwhile
+      .tries_without_waiting = false,  // who signals may wait for a waiter that was killed
       .wait = "condition variable",
       .outlives_crash = "the name of ends that are handed over, if its guardian is killed too",
   };
 
-  class Sync {
-   public:
-    void lock() {
-      boost_call("interprocess_mutex::lock", [&] { mutex_.lock(); });
-    }
-    void unlock() { mutex_.unlock(); }
+  struct Interprocess {
+    static constexpr std::string_view kind = "fifo<boost>";
 
-    template <class Ready>
-    bool await_message(Ready&& ready, Deadline deadline) {
-      return await(message_, ready, deadline);
-    }
-    template <class Ready>
-    bool await_room(Ready&& ready, Deadline deadline) {
-      return await(room_, ready, deadline);
-    }
-    void notify_message() { message_.notify_all(); }
-    void notify_room() { room_.notify_all(); }
-
-   private:
-    using Condition = boost::interprocess::interprocess_condition;
-
-    template <class Ready>
-    bool await(Condition& condition, Ready&& ready, Deadline deadline) {
-      if (deadline.is_never()) {
-        boost::interprocess::scoped_lock lock(mutex_);
-        condition.wait(lock, ready);
-        return true;
+    class Mutex {
+     public:
+      void lock() {
+        boost_call("interprocess_mutex::lock", [&] { mutex_.lock(); });
       }
-      // Boost's timed wait goes by the wall clock, so a wait with a deadline looks again and again.
-      for (Backoff backoff; !ready();) {
-        if (!backoff.wait(deadline)) return false;
+      bool try_lock() {
+        return boost_call("interprocess_mutex::try_lock", [&] { return mutex_.try_lock(); });
       }
-      return true;
-    }
+      void unlock() { mutex_.unlock(); }
+      boost::interprocess::interprocess_mutex& native() { return mutex_; }
 
-    boost::interprocess::interprocess_mutex mutex_;
-    Condition message_;
-    Condition room_;
+     private:
+      boost::interprocess::interprocess_mutex mutex_;
+    };
+
+    class Condition {
+     public:
+      void wait(Mutex& mutex) {
+        boost::interprocess::scoped_lock lock(mutex.native(),
+                                              boost::interprocess::accept_ownership);
+        condition_.wait(lock);
+        lock.release();
+      }
+      void notify_all() { condition_.notify_all(); }
+
+     private:
+      boost::interprocess::interprocess_condition condition_;
+    };
   };
 
+  // A managed segment with one block in it, which is found by its handle.
   class Memory {
    public:
     using Segment = boost::interprocess::managed_shared_memory;
 
-    Memory(BoostName name, std::shared_ptr<Segment> segment)
-        : name_(name), segment_(std::move(segment)), shared_(find(*segment_)) {}
+    Memory(BoostName name, std::size_t bytes)
+        : name_(name), segment_(boost_call("managed_shared_memory(create_only)", [&] {
+            return Segment(boost::interprocess::create_only, name_.c_str(), bytes + bookkeeping,
+                           nullptr, BoostName::owner_only());
+          })) {
+      void* block = segment_.allocate_aligned(bytes, 64);
+      segment_.construct<Block>("fifo")(Block{segment_.get_handle_from_address(block), bytes});
+    }
     explicit Memory(Parcel& parcel)
-        : name_(parcel),
-          segment_(boost_call("managed_shared_memory(open_only)",
-                              [&] {
-                                return std::make_shared<Segment>(boost::interprocess::open_only,
-                                                                 name_.c_str());
-                              })),
-          shared_(find(*segment_)) {}
-    void pack(Parcel& parcel) && { name_.pack(parcel); }
-    [[nodiscard]] Memory clone() const { return {name_, segment_}; }
-    [[nodiscard]] LockedFifo<Sync>& shared() const { return *shared_; }
+        : name_(parcel), segment_(boost_call("managed_shared_memory(open_only)", [&] {
+            return Segment(boost::interprocess::open_only, name_.c_str());
+          })) {}
+    void pack(Parcel& parcel) const { name_.pack(parcel); }
 
-    // The fifo's bytes must follow it, so it is one allocation, found by its handle.
-    static void construct(Segment& segment, const Options& options) {
-      void* place = segment.allocate_aligned(LockedFifo<Sync>::bytes_for(options), 64);
-      new (place) LockedFifo<Sync>(LockedFifo<Sync>::capacity_for(options));
-      segment.construct<Segment::handle_t>("fifo")(segment.get_handle_from_address(place));
+    [[nodiscard]] Buffer bytes() const {
+      const Block block = *segment_.find<Block>("fifo").first;
+      if (block.at < 0 || block.bytes > segment_.get_size() ||
+          static_cast<std::size_t>(block.at) > segment_.get_size() - block.bytes) {
+        throw_damaged("its block does not lie inside of it");
+      }
+      return {static_cast<std::byte*>(segment_.get_address_from_handle(block.at)), block.bytes};
     }
 
    private:
-    static LockedFifo<Sync>* find(Segment& segment) {
-      const auto handle = segment.find<Segment::handle_t>("fifo").first;
-      return static_cast<LockedFifo<Sync>*>(segment.get_address_from_handle(*handle));
-    }
+    static constexpr std::size_t bookkeeping = 4096;  // the segment's own
+    struct Block {
+      Segment::handle_t at;
+      std::size_t bytes;
+    };
 
     BoostName name_;
-    std::shared_ptr<Segment> segment_;  // both ends of a process use one mapping
-    LockedFifo<Sync>* shared_;
+    mutable Segment segment_;  // its find() is not const
   };
 
-  using Sender = LockedFifoSender<Memory>;
-  using Receiver = LockedFifoReceiver<Memory>;
+  using Sync = CondvarSync<Interprocess>;
+  using Sender = LockedFifoSender<Sync, Memory>;
+  using Receiver = LockedFifoReceiver<Sync, Memory>;
 
   static std::pair<Sender, Receiver> open(const Options& options = {}) {
     check_options(name, traits, options);
     auto lifelines = Lifeline::open();
-    constexpr std::size_t bookkeeping = 4096;  // the segment's own
     const BoostName object;
-    auto segment = boost_call("managed_shared_memory(create_only)", [&] {
-      return std::make_shared<Memory::Segment>(boost::interprocess::create_only, object.c_str(),
-                                               LockedFifo<Sync>::bytes_for(options) + bookkeeping,
-                                               nullptr, BoostName::owner_only());
-    });
+    Memory memory(object, LockedFifo<Sync>::bytes_for(options));
     object.opened(options.handed_over, lifelines.first);
-    Memory::construct(*segment, options);
-    return open_locked_fifo(Memory(object, std::move(segment)), std::move(lifelines),
-                            options.message_bytes);
+    return open_locked_fifo<Sync>(std::move(memory), std::move(lifelines), options);
   }
 };
 

@@ -226,7 +226,7 @@ class Memfd {
 
  private:
   static Fd create(std::size_t bytes) {
-    check_memory_available(bytes);
+    check_available(bytes);
     return Fd(check("memfd_create",
                     [] { return ::memfd_create("ipc-compare", MFD_CLOEXEC | MFD_ALLOW_SEALING); }));
   }

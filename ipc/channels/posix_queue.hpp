@@ -7,12 +7,12 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <fstream>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 
 #include "ipc/queue.hpp"
+#include "ipc/sysctl.hpp"
 #include "ipc/unique_name.hpp"
 
 namespace ipc {
@@ -74,7 +74,7 @@ struct PosixQueue {
     mq_attr attributes{};
     attributes.mq_msgsize = static_cast<long>(options.message_bytes);
     attributes.mq_maxmsg = static_cast<long>(std::clamp<std::size_t>(
-        wanted, 1, std::min(options.capacity.messages, limit("msg_max", 10))));
+        wanted, 1, std::min(options.capacity.messages, sysctl("fs.mqueue.msg_max", 10))));
     const auto messages = static_cast<std::size_t>(attributes.mq_maxmsg);
     return open_queue(Queue(create(attributes)), Lifeline::open(), options.message_bytes,
                       {.bytes = messages * options.message_bytes, .messages = messages});
@@ -92,28 +92,24 @@ struct PosixQueue {
   }
 
  private:
-  static std::size_t limit(const std::string& sysctl, std::size_t otherwise) {
-    std::size_t value = otherwise;
-    std::ifstream("/proc/sys/fs/mqueue/" + sysctl) >> value;
-    return value;
-  }
-
   // EMFILE and EINVAL say nothing about the limit that was met: say it for them.
   [[noreturn]] static void explain(const mq_attr& attributes) {
     const int error = errno;
     std::string call = "mq_open(" + std::to_string(attributes.mq_maxmsg) + " messages of " +
                        std::to_string(attributes.mq_msgsize) + " bytes)";
+    // EMFILE is either of descriptors or of bytes.
+    if (error == EMFILE && !Fd(::open("/", O_PATH | O_CLOEXEC)).valid()) throw_errno(call, error);
     if (error == EMFILE) {
       rlimit bytes{};
       ::getrlimit(RLIMIT_MSGQUEUE, &bytes);
       call += ": this user's queues together may have " + std::to_string(bytes.rlim_cur) +
               " bytes (RLIMIT_MSGQUEUE); close some, or raise it with `ulimit -q`";
     } else if (error == EINVAL) {
-      call += ": fs.mqueue.msg_max is " + std::to_string(limit("msg_max", 10)) +
-              " and fs.mqueue.msgsize_max is " + std::to_string(limit("msgsize_max", 8192)) +
+      call += ": fs.mqueue.msg_max is " + sysctl("fs.mqueue.msg_max") +
+              " and fs.mqueue.msgsize_max is " + sysctl("fs.mqueue.msgsize_max") +
               "; raise them with sysctl, or send shorter messages";
     } else if (error == ENOSPC) {
-      call += ": fs.mqueue.queues_max is " + std::to_string(limit("queues_max", 256)) +
+      call += ": fs.mqueue.queues_max is " + sysctl("fs.mqueue.queues_max") +
               "; remove queues that nobody uses, or raise it with sysctl";
     }
     throw std::system_error(error, std::generic_category(), call);

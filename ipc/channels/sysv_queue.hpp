@@ -7,13 +7,13 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "ipc/guardian.hpp"
 #include "ipc/queue.hpp"
+#include "ipc/sysctl.hpp"
 
 namespace ipc {
 
@@ -70,10 +70,10 @@ struct SysvQueue {
 
   static std::pair<Sender, Receiver> open(const Options& options = {}) {
     check_options(name, traits, options);
-    if (options.message_bytes > limit("msgmax")) {
+    if (options.message_bytes > sysctl("kernel.msgmax", traits.message_bytes_max)) {
       throw std::invalid_argument("sysv_queue: message_bytes is " +
                                   std::to_string(options.message_bytes) + ", kernel.msgmax is " +
-                                  std::to_string(limit("msgmax")) + "; raise it with sysctl");
+                                  sysctl("kernel.msgmax") + "; raise it with sysctl");
     }
     auto lifelines = Lifeline::open();
     const int id = create(lifelines.first);
@@ -88,7 +88,7 @@ struct SysvQueue {
     const int id = ::msgget(IPC_PRIVATE, IPC_CREAT | 0600);
     if (id == -1) {
       throw_errno(
-          "msgget: kernel.msgmni is " + std::to_string(limit("msgmni")) +
+          "msgget: kernel.msgmni is " + sysctl("kernel.msgmni") +
           "; remove queues that nobody uses (ipcs -q, ipcrm -q ID), or raise it with sysctl");
     }
     guard(end, [id] { ::msgctl(id, IPC_RMID, nullptr); });
@@ -96,12 +96,6 @@ struct SysvQueue {
   }
 
  private:
-  static std::size_t limit(const std::string& sysctl) {
-    std::size_t value = 0;
-    std::ifstream("/proc/sys/kernel/" + sysctl) >> value;
-    return value;
-  }
-
   // Room beyond kernel.msgmnb takes CAP_SYS_RESOURCE; what is got is reported.
   static std::size_t resize(int id, const Options& options) {
     msqid_ds status{};

@@ -10,11 +10,12 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <memory>
 #include <new>
 
 #include "ipc/channel.hpp"
+#include "ipc/flag.hpp"
+#include "ipc/layout.hpp"
 #include "ipc/lifeline.hpp"
 #include "ipc/mapping.hpp"
 #include "ipc/message_socket.hpp"
@@ -23,26 +24,33 @@
 namespace ipc {
 
 class UnixDatagram {
+  struct Shared {
+    static constexpr std::string_view kind = "unix_datagram";
+
+    Layout layout{kind};
+    Flag senders_gone;
+  };
+
   // What an end holds beside its socket.
   class Presence {
    public:
-    Presence(Lifeline lifeline, std::shared_ptr<const Mapping> flag)
-        : lifeline_(std::move(lifeline)), flag_(std::move(flag)) {}
+    Presence(Lifeline lifeline, std::shared_ptr<const Mapping> memory)
+        : lifeline_(std::move(lifeline)), memory_(std::move(memory)) {}
     explicit Presence(Parcel& parcel)
-        : lifeline_(parcel),
-          flag_(std::make_shared<const Mapping>(Mapping::attach(parcel.take_fd()))) {}
+        : lifeline_(parcel), memory_(std::make_shared<const Mapping>(parcel)) {}
     void pack(Parcel& parcel) && {
       std::move(lifeline_).pack(parcel);
-      parcel.put(flag_->fd().duplicate());
+      memory_->pack(parcel);
     }
-    [[nodiscard]] Presence clone() const { return {lifeline_.clone(), flag_}; }
+    [[nodiscard]] Presence clone() const { return {lifeline_.clone(), memory_}; }
 
     [[nodiscard]] Lifeline& lifeline() { return lifeline_; }
-    [[nodiscard]] std::atomic<bool>& senders_gone() { return flag_->as<std::atomic<bool>>(); }
+    [[nodiscard]] Flag& senders_gone() { return shared_->senders_gone; }
 
    private:
     Lifeline lifeline_;
-    std::shared_ptr<const Mapping> flag_;  // the ends of a process use one
+    std::shared_ptr<const Mapping> memory_;  // the ends of a process use one
+    Shared* shared_ = &attach_header<Shared>(memory_->bytes());
   };
 
  public:
@@ -67,7 +75,7 @@ class UnixDatagram {
     ~Sender() {
       if (!presence_.lifeline().attached() || !presence_.lifeline().leave()) return;
       // The flag first: who takes the message that left no room for the mark sees it.
-      presence_.senders_gone().store(true, std::memory_order_release);  // partner: receive
+      presence_.senders_gone().raise();  // partner: receive
       socket_.send_end_mark();
     }
 
@@ -95,7 +103,7 @@ class UnixDatagram {
     Received receive(Buffer buffer, Deadline deadline) {
       const Received got =
           deadline.is_never() ? socket_.receive(buffer, deadline) : look(buffer, deadline);
-      const bool ended = presence_.senders_gone().load(std::memory_order_acquire);  // ~Sender
+      const bool ended = presence_.senders_gone().raised();  // partner: ~Sender
       if (ended || got.outcome == Outcome::closed) socket_.shut_down();
       return got;
     }
@@ -115,7 +123,8 @@ class UnixDatagram {
         std::array fds{pollfd{.fd = socket_.descriptor(), .events = POLLIN, .revents = 0},
                        pollfd{.fd = presence_.lifeline().peers_fd(), .events = 0, .revents = 0}};
         if (!poll(fds, deadline)) return got;
-        last = fds[1].revents != 0;  // what they sent before they went is there by now
+        // What they sent before they went is there by now.
+        last = fds[1].revents != 0 || presence_.senders_gone().raised();
       }
     }
 
@@ -128,13 +137,13 @@ class UnixDatagram {
     auto pair =
         SocketPair::open(SOCK_DGRAM, std::max(options.capacity.bytes, options.message_bytes));
     auto lifelines = Lifeline::open();
-    const auto flag = std::make_shared<const Mapping>(Mapping::create(sizeof(std::atomic<bool>)));
-    new (flag->data()) std::atomic<bool>(false);
+    const auto memory = std::make_shared<const Mapping>(Mapping::create(sizeof(Shared)));
+    new (memory->data()) Shared;
     return {
         Sender({std::move(pair.sender), options.message_bytes, {.bytes = pair.send_buffer_bytes}},
-               {std::move(lifelines.first), flag}),
+               {std::move(lifelines.first), memory}),
         Receiver({std::move(pair.receiver), options.message_bytes},
-                 {std::move(lifelines.second), flag})};
+                 {std::move(lifelines.second), memory})};
   }
 };
 

@@ -5,7 +5,9 @@
 #include <pthread.h>
 
 #include <cerrno>
+#include <optional>
 
+#include "ipc/layout.hpp"
 #include "ipc/lock.hpp"
 #include "ipc/syscall.hpp"
 
@@ -34,18 +36,41 @@ class RobustMutex {
   // Says whether its last owner was killed: the data may be half changed, and whoever gets
   // `owner_died` repairs it before unlock().
   Locked lock() {
-    const int error = ::pthread_mutex_lock(&mutex_);
+    check_kind();
+    return locked("pthread_mutex_lock", ::pthread_mutex_lock(&mutex_));
+  }
+
+  // Nothing when somebody holds it.
+  std::optional<Locked> try_lock() {
+    check_kind();
+    const int error = ::pthread_mutex_trylock(&mutex_);
+    if (error == EBUSY) return std::nullopt;
+    return locked("pthread_mutex_trylock", error);
+  }
+
+  void unlock() { ::pthread_mutex_unlock(&mutex_); }
+
+  // Waits until the condition is signalled, or for no reason. Requires the lock, and has it then.
+  Locked wait(pthread_cond_t& condition) {
+    return locked("pthread_cond_wait", ::pthread_cond_wait(&condition, &mutex_));
+  }
+
+ private:
+  // glibc believes whatever a peer has written here, and aborts over some of it.
+  void check_kind() const {
+    static const int ours = RobustMutex().mutex_.__data.__kind;
+    if (mutex_.__data.__kind != ours) throw_damaged("its mutex is not the one that was made there");
+  }
+
+  Locked locked(const char* call, int error) {
     if (error == 0) return Locked::clean;
-    if (error != EOWNERDEAD) throw_errno("pthread_mutex_lock", error);
+    if (error != EOWNERDEAD) throw_errno(call, error);
     if (const int failed = ::pthread_mutex_consistent(&mutex_); failed != 0) {
       throw_errno("pthread_mutex_consistent", failed);
     }
     return Locked::owner_died;
   }
 
-  void unlock() { ::pthread_mutex_unlock(&mutex_); }
-
- private:
   pthread_mutex_t mutex_;
 };
 
