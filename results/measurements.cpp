@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <regex>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 namespace results {
 namespace {
 
@@ -35,6 +38,10 @@ Measurements::Measurements(const Run& run) {
   for (const Row& row : run.rows) {
     const auto [entry, is_new] = values.try_emplace(row.name);
     if (is_new) names_.push_back(row.name);
+    auto& labels = labels_[row.name];
+    if (!row.label.empty() && std::find(labels.begin(), labels.end(), row.label) == labels.end()) {
+      labels.push_back(row.label);
+    }
     for (const auto& [figure, value] : row.figures)
       entry->second[figure][row.launch].push_back(value);
   }
@@ -61,6 +68,12 @@ std::optional<Summary> Measurements::summary(const Name& name, std::string_view 
   const auto found = row->second.find(figure);
   if (found == row->second.end()) return std::nullopt;
   return found->second;
+}
+
+std::string Measurements::label(const Name& name) const {
+  const auto found = labels_.find(name);
+  return found == labels_.end() ? std::string()
+                                : fmt::format("{}", fmt::join(found->second, " or "));
 }
 
 Catalog::Catalog(const Json& about) {

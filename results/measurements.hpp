@@ -30,6 +30,9 @@ class Measurements {
   // Nothing when the row was not measured or does not have this figure.
   [[nodiscard]] std::optional<Summary> summary(const Name& name, std::string_view figure) const;
 
+  // What the launches said of it in words, each once: "told or not told". Empty when nothing.
+  [[nodiscard]] std::string label(const Name& name) const;
+
   [[nodiscard]] bool has(const Name& name) const { return figures_.count(name) > 0; }
 
   // How many launches measured the row that was measured most often.
@@ -38,6 +41,7 @@ class Measurements {
  private:
   std::vector<Name> names_;
   std::map<Name, std::map<std::string, Summary, std::less<>>> figures_;
+  std::map<Name, std::vector<std::string>> labels_;
   std::size_t launches_ = 0;
 };
 

@@ -1,7 +1,10 @@
 #include "results/publish.hpp"
 
+#include <array>
 #include <cstdio>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -92,25 +95,58 @@ std::vector<std::string> cautions(const Run& run) {
   return all;
 }
 
-std::string channels_table(const Catalog& catalog) {
-  if (catalog.channels().empty()) return {};
-  const auto cell = [](const Json& channel, const char* key) -> std::string {
-    if (!channel.contains(key) || channel.at(key).is_null()) return "?";
-    const Json& value = channel.at(key);
-    if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
-    return markdown_text(value.is_string() ? value.get<std::string>() : value.dump());
-  };
-  std::string text =
-      "| mechanism | longest message | senders | receivers | waits by | tells of a killed peer | "
-      "a waiter may be killed | left after a crash |\n|---|---:|---|---|---|---|---|---|\n";
+// A property of every channel: what it is called, and where the catalog has it.
+struct Property {
+  std::string_view heading;
+  const char* key;
+};
+
+std::string property_text(const Json& channel, const char* key) {
+  if (!channel.contains(key) || channel.at(key).is_null()) return "?";
+  const Json& value = channel.at(key);
+  if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
+  if (value == "") return "no";
+  const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+  return markdown_text(
+      std::string_view(key).find("_bytes_") == std::string_view::npos ? text : bytes_text(text));
+}
+
+std::string channels_table(const Catalog& catalog, std::span<const Property> properties) {
+  std::string text = "| mechanism |", rule = "|---|";
+  for (const Property& property : properties) {
+    text += fmt::format(" {} |", property.heading);
+    rule += "---|";
+  }
+  text += "\n" + rule + "\n";
   for (const Json& channel : catalog.channels()) {
-    text += fmt::format(
-        "| {} | {} | {} | {} | {} | {} | {} | {} |\n", markdown_code(channel.value("name", "?")),
-        bytes_text(cell(channel, "message_bytes_max")), cell(channel, "senders"),
-        cell(channel, "receivers"), cell(channel, "wait"), cell(channel, "tells_of_peer_death"),
-        cell(channel, "waiter_may_be_killed"), cell(channel, "outlives_crash"));
+    text += fmt::format("| {} |", markdown_code(channel.value("name", "?")));
+    for (const Property& property : properties) {
+      text += fmt::format(" {} |", property_text(channel, property.key));
+    }
+    text += '\n';
   }
   return text;
+}
+
+std::string channels_section(const Catalog& catalog) {
+  if (catalog.channels().empty()) return {};
+  constexpr std::array<Property, 7> use{{{"longest message", "message_bytes_max"},
+                                         {"senders", "senders"},
+                                         {"receivers", "receivers"},
+                                         {"waits by", "wait"},
+                                         {"read and written in place", "loans"},
+                                         {"can be polled", "pollable"},
+                                         {"opened by", "opened_by"}}};
+  constexpr std::array<Property, 4> death{{{"tells of a killed peer", "death_notice"},
+                                           {"a waiter may be killed", "waiter_may_be_killed"},
+                                           {"tries without waiting", "tries_without_waiting"},
+                                           {"left after a crash", "outlives_crash"}}};
+  return "\n## What each mechanism can do\n\n" + channels_table(catalog, use) +
+         "\n## What holds when a process is killed\n\nWhat tells who waits of it, or no; whether "
+         "others go on when one is killed that waits; whether a call with no time to wait returns "
+         "at "
+         "once, wherever the other side was stopped; what is left behind when all are killed.\n\n" +
+         channels_table(catalog, death);
 }
 
 // What a value of the context says: a list by its items, an object by its members.
@@ -189,9 +225,7 @@ std::string page(const Run& run, const Measurements& measurements, const Catalog
     body += section(spec, filled, csv);
   }
   text += body;
-  if (!catalog.channels().empty()) {
-    text += "\n## What each mechanism can do\n\n" + channels_table(catalog);
-  }
+  text += channels_section(catalog);
   text += "\n## What it was measured on\n\n" + details(run);
   return text;
 }

@@ -25,10 +25,17 @@ std::string padded(std::string_view text, std::size_t columns, bool right) {
   return right ? blanks + std::string(text) : std::string(text) + blanks;
 }
 
+// The first column of figures, whose unit stands for the table.
+const Head& first_figure(const Table& table) {
+  const auto found = std::find_if(table.heads.begin(), table.heads.end(),
+                                  [](const Head& head) { return head.figure.unit != Unit::words; });
+  return found == table.heads.end() ? table.heads.front() : *found;
+}
+
 // The heading of a column; its unit too, unless the table as a whole is in that unit.
 std::string head_text(const Table& table, const Head& head) {
   if (head.relative || table.spec->a_scale_per_cell || head.scale.symbol.empty() ||
-      head.scale.symbol == table.heads.front().scale.symbol) {
+      head.scale.symbol == first_figure(table).scale.symbol) {
     return head.text;
   }
   return head.text.empty() ? head.scale.symbol
@@ -104,7 +111,7 @@ std::string csv_field(std::string_view text) {
 }
 
 std::string reading(const Table& table) {
-  const Head& first = table.heads.front();
+  const Head& first = first_figure(table);
   const bool lower = first.figure.lower_is_better;
   std::string text = first.relative || table.spec->a_scale_per_cell || first.scale.symbol.empty()
                          ? std::string()
@@ -122,7 +129,7 @@ std::string markdown(const Table& table) {
     std::vector<std::string>& row = rows.emplace_back();
     for (std::size_t i = 0; i < line.labels.size(); ++i) row.push_back(label_text(table, line, i));
     for (std::size_t i = 0; i < line.cells.size(); ++i) {
-      row.push_back(cell_text(table, table.heads[i], line.cells[i]));
+      row.push_back(markdown_text(cell_text(table, table.heads[i], line.cells[i])));
     }
   }
   std::string text = markdown_rows(rows, table.label_keys.size());
@@ -135,14 +142,19 @@ std::string markdown(const Table& table) {
 }
 
 std::string csv(const std::vector<Table>& tables) {
-  std::string text = "row,column,figure,median,lower,upper,coverage,launches,ratio\n";
+  std::string text = "row,column,figure,median,lower,upper,coverage,launches,ratio,label\n";
   for (const Table& table : tables) {
     for (const Line& line : table.lines) {
       for (std::size_t i = 0; i < line.cells.size(); ++i) {
         const Cell& cell = line.cells[i];
+        if (!cell.words.empty()) {
+          text += fmt::format("{},{},{},,,,,,,{}\n", csv_field(cell.name.text()),
+                              csv_field(table.heads[i].text), table.heads[i].figure.name,
+                              csv_field(cell.words));
+        }
         if (!cell.value) continue;
         text += fmt::format(
-            "{},{},{},{},{},{},{:.4f},{},{}\n", csv_field(cell.name.text()),
+            "{},{},{},{},{},{},{:.4f},{},{},\n", csv_field(cell.name.text()),
             csv_field(table.heads[i].text), table.heads[i].figure.name, cell.value->median,
             cell.value->interval.lower, cell.value->interval.upper, cell.value->interval.coverage,
             cell.value->launches, cell.ratio ? fmt::format("{:.4g}", *cell.ratio) : std::string());
@@ -154,7 +166,7 @@ std::string csv(const std::vector<Table>& tables) {
 
 std::string terminal(const Table& table) {
   Rows rows;
-  const std::string unit = table.heads.front().relative ? "" : table.heads.front().scale.symbol;
+  const std::string unit = first_figure(table).relative ? "" : first_figure(table).scale.symbol;
   std::vector<std::string>& header = rows.emplace_back();
   header.push_back(fmt::format("{}{}{}", table.spec->title, unit.empty() ? "" : ", ", unit));
   for (const Head& head : table.heads) header.push_back(head_text(table, head));

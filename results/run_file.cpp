@@ -77,12 +77,13 @@ class Checked {
 };
 
 Row read_row(const Checked& entry, const Json& object) {
-  Row row{.name = parse_name(entry.text("name")), .launch = 0, .figures = {}};
+  Row row{.name = parse_name(entry.text("name")), .launch = 0, .figures = {}, .label = {}};
   if (row.name.scenario.empty()) entry.fail("name", "is empty");
   row.launch = static_cast<int>(entry.number("launch"));
   const double unit = nanoseconds_per(entry.text("time_unit"));
   if (unit == 0) entry.fail("time_unit", "is none of ns, us, ms, s");
   row.figures["real_time_ns"] = entry.number("real_time") * unit;
+  if (object.contains("label")) row.label = entry.text("label");
   for (const auto& [key, value] : object.items()) {
     // Google Benchmark's writer spells NaN in a way that JSON does not know, others write null.
     if (value.is_null()) entry.fail(key, "is null, where a figure belongs");

@@ -23,6 +23,7 @@ struct Row {
   Name name;
   int launch = 0;
   std::map<std::string, double, std::less<>> figures;  // "real_time_ns" and every counter
+  std::string label = {};                              // what figures do not say; may be empty
 };
 
 struct Run {

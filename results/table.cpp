@@ -109,8 +109,8 @@ class Filler {
     }
     // A line of which nothing is known here has no place here.
     std::erase_if(table.lines, [](const Line& line) {
-      return std::none_of(line.cells.begin(), line.cells.end(),
-                          [](const Cell& cell) { return cell.value.has_value(); });
+      return std::all_of(line.cells.begin(), line.cells.end(),
+                         [](const Cell& cell) { return cell.empty(); });
     });
     scale(table);
     note(table);
@@ -178,8 +178,8 @@ class Filler {
       cells.push_back(cell(column, keys, like));
     }
     // A column that nobody has is not a column.
-    if (std::none_of(cells.begin(), cells.end(), [&](const Cell& cell) {
-          return column.relative_to ? cell.ratio.has_value() : cell.value.has_value();
+    if (std::all_of(cells.begin(), cells.end(), [&](const Cell& cell) {
+          return column.relative_to ? !cell.ratio : cell.empty();
         })) {
       return;
     }
@@ -204,6 +204,7 @@ class Filler {
     Cell cell{.name = found.front(),
               .value = measurements_.summary(found.front(), column.figure.name),
               .ratio = {}};
+    if (column.figure.unit == Unit::words) cell.words = measurements_.label(cell.name);
     if (!column.relative_to || !cell.value) return cell;
     const std::optional<Summary> base = reference(*column.relative_to, column.figure, cell.name);
     if (base && base->median > 0) cell.ratio = cell.value->median / base->median;
@@ -286,7 +287,8 @@ std::vector<Table> fill(const TableSpec& spec, const Measurements& measurements,
 }
 
 std::string cell_text(const Table& table, const Head& head, const Cell& cell) {
-  if (!cell.value) return "–";
+  if (cell.empty()) return "–";
+  if (head.figure.unit == Unit::words) return cell.words;
   if (head.relative) return ratio_text(*cell.ratio);
   if (head.figure.unit == Unit::count) return fmt::format("{:.0f}", cell.value->median);
   if (!table.spec->a_scale_per_cell) return with_spread(*cell.value, head.scale);

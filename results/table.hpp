@@ -14,6 +14,9 @@ struct Cell {
   Name name;                     // of the row it stands for
   std::optional<Summary> value;  // nothing when it was not measured
   std::optional<double> ratio;   // of the medians, in a column that is relative to something
+  std::string words = {};        // the label, in a column of Unit::words
+
+  [[nodiscard]] bool empty() const { return !value && words.empty(); }
 };
 
 struct Head {

@@ -15,11 +15,17 @@ constexpr Figure p90{.name = "latency_ns_p90", .unit = Unit::nanoseconds};
 constexpr Figure p99{.name = "latency_ns_p99", .unit = Unit::nanoseconds};
 constexpr Figure p99_9{.name = "latency_ns_p99_9", .unit = Unit::nanoseconds};
 constexpr Figure slowest{.name = "latency_ns_max", .unit = Unit::nanoseconds};
+constexpr Figure known_p50{.name = "known_ns_p50", .unit = Unit::nanoseconds};
+constexpr Figure known_max{.name = "known_ns_max", .unit = Unit::nanoseconds};
+constexpr Figure label{.name = "label", .unit = Unit::words};
 constexpr Figure batch{.name = "batch", .unit = Unit::count};
 constexpr Figure messages{
     .name = "messages_per_second", .unit = Unit::per_second, .lower_is_better = false};
 constexpr Figure bytes{
     .name = "bytes_per_second", .unit = Unit::bytes_per_second, .lower_is_better = false};
+constexpr Figure copies{
+    .name = "copies_per_second", .unit = Unit::per_second, .lower_is_better = false};
+constexpr Figure times_copy{.name = "times_copy", .unit = Unit::ratio, .lower_is_better = false};
 constexpr Figure tasks{
     .name = "tasks_per_second", .unit = Unit::per_second, .lower_is_better = false};
 
@@ -72,6 +78,11 @@ Column place(std::string_view heading, std::string_view cpus, std::string_view p
 
 Column over_bare_loop(std::string_view heading, std::string_view cpus) {
   return {.heading = heading, .figure = times_bare_loop, .where = {{"cpus", cpus}}};
+}
+
+// What became of an end whose peer was killed; `watched` is whether the channel is Watched.
+Column known(std::string_view heading, const Figure& figure, std::string_view watched) {
+  return {.heading = heading, .figure = figure, .where = {{"watched", watched}}};
 }
 
 // Messages of this size fit a cache line together with what a ring adds.
@@ -150,6 +161,17 @@ std::vector<TableSpec> declare() {
                    {.heading = "p99.9", .figure = p99_9},
                    {.heading = "max", .figure = slowest},
                    {.heading = "round trips per sample", .figure = batch}}},
+      {.id = "slow_answer",
+       .title = "Waiting for an answer that takes its time",
+       .question = "What does the waiting itself cost, when the other side has something to do?",
+       .timed = "Round trip of 64 B whose answer is slept over first: the time above that sleep is "
+                "the mechanism's and the timer's, and the CPU time is that of both sides.",
+       .scenario = "slow_answer",
+       .where = {{"bytes", small}},
+       .rows = {"channel"},
+       .columns = {{.heading = "p50", .figure = p50},
+                   {.heading = "p99", .figure = p99},
+                   {.heading = "CPU per message", .figure = cpu}}},
       {.id = "over_bare_loop",
        .title = "What the contract adds",
        .question = "How much slower is a channel than a bare loop of the same system calls?",
@@ -189,6 +211,17 @@ std::vector<TableSpec> declare() {
               "The same without pinning.",
               "Messages received per second, by length; the bytes per second are those at 64 KiB.",
               "any", true),
+      {.id = "loan",
+       .title = "Writing and reading in place",
+       .question = "What does it bring to write a message where it will be read, without copies?",
+       .timed =
+           "Messages per second of which every byte is written and read: in the channel, or in "
+           "buffers of their own that are copied in and out; both in the same launch.",
+       .scenario = "loan",
+       .rows = {"channel", "bytes"},
+       .columns = {{.heading = "in place", .figure = messages},
+                   {.heading = "copied", .figure = copies},
+                   {.heading = "in place × copied", .figure = times_copy}}},
       {.id = "pools",
        .title = "A process pool or a thread pool?",
        .question = "How many tasks does a pool get done, and what do more workers bring?",
@@ -201,6 +234,20 @@ std::vector<TableSpec> declare() {
                     .where = {{"workers", "2"}},
                     .relative_to =
                         Reference{.keys = {{"workers", "1"}}, .same = {"pool", "task", "cpus"}}}}},
+      {.id = "peer_death",
+       .title = "When the other side is killed",
+       .question =
+           "What does an end that waits learn of its peer's death, and how soon? By itself, "
+           "and with the adapter that watches the peer's process?",
+       .timed =
+           "Time from kill(2) to the end that is left knowing; both were at work. told: the "
+           "channel is closed. exception: it is lost, with an error. not told: it would wait "
+           "for ever, or try again and again. crashed: the library under it ended the process.",
+       .scenario = "peer_death",
+       .rows = {"channel", "killed"},
+       .columns = {known("by itself", label, "no"), known("p50", known_p50, "no"),
+                   known("max", known_max, "no"), known("watched", label, "yes"),
+                   known("watched p50", known_p50, "yes"), known("watched max", known_max, "yes")}},
       {.id = "floor",
        .title = "The limits of this machine",
        .question = "What could no mechanism beat?",
@@ -247,9 +294,11 @@ std::string words_for(std::string_view key, std::string_view value) {
   struct Words {
     std::string_view key, value, words;
   };
-  constexpr std::array<Words, 11> known{{{"cpus", "cross", "worker i on CPU i mod 2"},
-                                         {"cpus", "same", "all workers on one CPU"},
-                                         {"cpus", "any", "wherever the kernel puts the workers"},
+  constexpr std::array<Words, 13> known{{{"cpus", "cross", "on different CPUs"},
+                                         {"cpus", "same", "on one CPU"},
+                                         {"cpus", "any", "wherever the kernel puts them"},
+                                         {"survivor", "waits", "Waiting without a deadline"},
+                                         {"survivor", "deadline", "Waiting with deadlines"},
                                          {"peer", "process", "Between processes"},
                                          {"peer", "thread", "Between threads"},
                                          {"data", "counter", "One counter"},
@@ -263,6 +312,7 @@ std::string words_for(std::string_view key, std::string_view value) {
   }
   if (key == "workers") return fmt::format("{} workers", value);
   if (key == "bytes") return bytes_text(value);
+  if (key == "answer_us") return fmt::format("the answer takes {} µs", value);
   return fmt::format("{}: {}", key, value);
 }
 

@@ -21,6 +21,7 @@ std::vector<Scale> scales(Unit unit) {
       return {{1, "B/s"}, {1e3, "kB/s"}, {1e6, "MB/s"}, {1e9, "GB/s"}};
     case Unit::count:
     case Unit::ratio:
+    case Unit::words:
       break;
   }
   return {{1, ""}};

@@ -9,7 +9,8 @@
 
 namespace results {
 
-enum class Unit { nanoseconds, per_second, bytes_per_second, count, ratio };
+// `words` has no figure: a row's label stands there.
+enum class Unit { nanoseconds, per_second, bytes_per_second, count, ratio, words };
 
 // A unit with the prefix that makes figures easy to read: value / factor is in `symbol`.
 struct Scale {

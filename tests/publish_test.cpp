@@ -52,6 +52,14 @@ class Made {
     }
     return *this;
   }
+  // One launch that says something in words, and has no figure beside its time.
+  Made& said(const std::string& name, int launch, const std::string& label) {
+    run_.rows.push_back({.name = results::parse_name(name),
+                         .launch = launch,
+                         .figures = {{"real_time_ns", 1}},
+                         .label = label});
+    return *this;
+  }
   Made& catalog(const Json& catalog) {
     run_.about["catalog"] = catalog;
     return *this;
@@ -186,6 +194,25 @@ TEST(Table, divides_by_the_row_that_a_column_is_relative_to) {
   ASSERT_THAT(tables, SizeIs(1));
   ASSERT_THAT(tables[0].lines, SizeIs(1)) << "b has no loop, and so nothing to say";
   EXPECT_THAT(texts(tables[0], 0), ElementsAre("1.50"));
+}
+
+TEST(Table, has_words_where_figures_do_not_say_it) {
+  TableSpec spec = by_size;
+  spec.columns = {
+      {.heading = "end", .figure = {.name = "label", .unit = Unit::words}},
+      {.heading = "after", .figure = {.name = "known_ns_p50", .unit = Unit::nanoseconds}}};
+  const auto tables = Made()
+                          .said("s/channel:a", 0, "told")
+                          .said("s/channel:a", 1, "told")
+                          .said("s/channel:b", 0, "told")
+                          .said("s/channel:b", 1, "lost|late")
+                          .fill(spec);
+  ASSERT_THAT(tables, SizeIs(1));
+  EXPECT_THAT(heads(tables[0]), ElementsAre("end")) << "nobody knows after how long";
+  EXPECT_THAT(texts(tables[0], 0), ElementsAre("told"));
+  EXPECT_THAT(texts(tables[0], 1), ElementsAre("told or lost|late"));
+  EXPECT_THAT(results::markdown(tables[0]), HasSubstr("told or lost\\|late"));
+  EXPECT_THAT(results::csv(tables), HasSubstr("s/channel:b,end,label,,,,,,,told or lost|late\n"));
 }
 
 TEST(Table, is_absent_without_rows) {
