@@ -159,6 +159,7 @@ TEST(Text, headers_are_included_once) {
 
 TEST(Text, files_are_short) {
   for (const auto& file : sources()) {
+    if (file.extension() == ".json") continue;  // data
     EXPECT_LE(documents::lines(project / file).size(), 450U) << file;
   }
 }
