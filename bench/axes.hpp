@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "bench/settings.hpp"
 #include "ipc/channel.hpp"
 #include "ipc/lock.hpp"
 #include "ipc/waits.hpp"
@@ -15,17 +16,24 @@ namespace bench {
 
 enum class PeerKind { process, thread };
 enum class Cpus { same, cross, any };  // one CPU for both, one each, wherever the kernel puts them
+enum class SharedData { counter, table };  // one number, or random ones of a MiB
 
 inline constexpr std::array peer_kinds{PeerKind::process, PeerKind::thread};
 inline constexpr std::array all_cpus{Cpus::same, Cpus::cross, Cpus::any};
 inline constexpr std::array<std::size_t, 5> message_bytes{1, 64, 1024, 4096, 65536};
 // Between them a cache line fills up: a message and what a ring keeps beside it. Only those who
-// poll are fast enough to show it.
+// poll are fast enough to show it, and only on two CPUs.
 inline constexpr std::array<std::size_t, 2> message_bytes_in_a_cache_line{32, 48};
+// Beyond the caches a copy costs most.
+inline constexpr std::array<std::size_t, 4> loan_bytes{64, 4096, 65536, std::size_t{1} << 20};
 inline constexpr std::array<std::size_t, 3> worker_counts{1, 2, 4};
 
 inline constexpr std::string_view to_text(PeerKind peer) {
   return peer == PeerKind::process ? "process" : "thread";
+}
+
+inline constexpr std::string_view to_text(SharedData data) {
+  return data == SharedData::counter ? "counter" : "table";
 }
 
 inline constexpr std::string_view to_text(Cpus cpus) {
@@ -43,6 +51,29 @@ struct Point {
   Cpus cpus;
   std::size_t bytes;
 };
+
+// Where one length has to stand for all: small enough to show the mechanism alone, and large enough
+// to show copying alone.
+inline constexpr std::size_t small_bytes = 64;
+inline constexpr std::size_t large_bytes = 65536;
+
+// The quick size has all lengths between processes on two CPUs, and few elsewhere.
+inline constexpr bool takes_part(Size size, const Point& point) {
+  if (size != Size::quick) return true;
+  if (point.cpus == Cpus::any) return point.bytes == small_bytes;
+  const bool all_lengths = point.peer == PeerKind::process && point.cpus == Cpus::cross;
+  return all_lengths || point.bytes == small_bytes || point.bytes == large_bytes;
+}
+
+inline constexpr bool takes_part(Size size, std::size_t workers) {
+  return size != Size::quick || workers <= 2;
+}
+
+inline constexpr bool takes_part(Size size, SharedData data) {
+  return size != Size::quick || data == SharedData::counter;
+}
+
+inline constexpr std::string_view left_out = "the quick size leaves it out, --full measures it";
 
 // Why a channel cannot be measured with this peer and length; nothing when it can.
 inline std::optional<std::string> why_absent(const ipc::Traits& traits, PeerKind peer,
@@ -68,6 +99,15 @@ inline std::optional<std::string> why_absent(const ipc::LockTraits& traits, Peer
   return std::nullopt;
 }
 
+// The same of a lock and so many workers.
+inline std::optional<std::string> why_absent(const ipc::LockTraits& traits, std::size_t workers,
+                                             std::size_t cpus) {
+  if (traits.fair && traits.spins && workers > cpus) {
+    return "its turn comes to one that has no CPU, and the others spin for a time slice each";
+  }
+  return std::nullopt;
+}
+
 // Looks at shared memory before it sleeps, if it ever does.
 inline constexpr bool polls_first(const ipc::Traits& traits) {
   return traits.spins || traits.wait == ipc::Adaptive::name;
@@ -75,16 +115,17 @@ inline constexpr bool polls_first(const ipc::Traits& traits) {
 
 // Calls visit(Point) for each row of a channel, in the order in which tables show them.
 template <class Visit>
-void for_each_point(const ipc::Traits& traits, bool two_cpus, Visit&& visit) {
+void for_each_point(const ipc::Traits& traits, Size size, bool two_cpus, Visit&& visit) {
   const auto visit_bytes = [&](PeerKind peer, Cpus cpus, std::size_t bytes) {
-    if (!why_absent(traits, peer, bytes)) visit(Point{.peer = peer, .cpus = cpus, .bytes = bytes});
+    const Point point{.peer = peer, .cpus = cpus, .bytes = bytes};
+    if (takes_part(size, point) && !why_absent(traits, peer, bytes)) visit(point);
   };
   for (const PeerKind peer : peer_kinds) {
     for (const Cpus cpus : all_cpus) {
       if (cpus == Cpus::cross && !two_cpus) continue;
       for (const std::size_t bytes : message_bytes) {
         visit_bytes(peer, cpus, bytes);
-        if (bytes > 1 || !polls_first(traits)) continue;
+        if (bytes > 1 || cpus != Cpus::cross || !polls_first(traits)) continue;
         for (const std::size_t more : message_bytes_in_a_cache_line) visit_bytes(peer, cpus, more);
       }
     }

@@ -1,18 +1,23 @@
 // What is there to measure? Channels, pools, locks, scenarios, and which rows are absent and why.
 //
-//   catalog               a text for people
-//   catalog --json        the same for programs
-//   catalog --markdown    the channels alone, as the table of ipc/README.md
+//   catalog                 a text for people
+//   catalog --json          the same for programs
+//   catalog --markdown      the channels alone, as the table of ipc/README.md
+//   catalog --size=full     which rows are absent from that size; otherwise from the quick one
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <iterator>
 #include <map>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "bench/axes.hpp"
@@ -109,8 +114,42 @@ Json notifiers() {
   return list;
 }
 
+// What only the quick size lacks.
+void add_left_out(Json& list, bool two_cpus) {
+  for (const PeerKind peer : peer_kinds) {
+    for (const Cpus cpus : all_cpus) {
+      const auto add = [&](std::string_view scenarios, std::span<const std::size_t> lengths) {
+        std::vector<std::size_t> missing;
+        std::copy_if(lengths.begin(), lengths.end(), std::back_inserter(missing),
+                     [&](std::size_t bytes) {
+                       return !takes_part(Size::quick, Point{peer, cpus, bytes});
+                     });
+        if (missing.empty()) return;
+        list.push_back(
+            {{"rows", fmt::format("{}/.*/peer:{}/cpus:{}/bytes:({})", scenarios, to_text(peer),
+                                  to_text(cpus), fmt::join(missing, "|"))},
+             {"reason", left_out}});
+      };
+      add("(round_trip|one_way)", message_bytes);
+      if (cpus == Cpus::cross) add("(round_trip|one_way)", message_bytes_in_a_cache_line);
+      if (cpus == worker_cpus(two_cpus)) add("loan", loan_bytes);
+    }
+  }
+  for (const SharedData data : {SharedData::counter, SharedData::table}) {
+    if (takes_part(Size::quick, data)) continue;
+    list.push_back(
+        {{"rows", fmt::format("shared_data/data:{}/.*", to_text(data))}, {"reason", left_out}});
+  }
+  for (const std::size_t workers : worker_counts) {
+    if (takes_part(Size::quick, workers)) continue;
+    list.push_back({{"rows", fmt::format("(shared_data|pool_map)/.*/workers:{}", workers)},
+                    {"reason", left_out}});
+  }
+}
+
 // Regular expressions for names of rows that one would look for in vain.
-Json absent(bool two_cpus) {
+Json absent(Size size, const Placement& placement) {
+  const bool two_cpus = placement.two_cpus();
   // Channels that lack the same rows for the same reason are told together.
   std::map<std::pair<std::string, std::string>, std::string> together;
   for (const ipc::AnyChannel& channel : ipc::all_channels()) {
@@ -148,13 +187,25 @@ Json absent(bool two_cpus) {
           {{"rows", fmt::format("shared_data/.*/guard:{}/peer:{}/.*", L::name, to_text(peer))},
            {"reason", *reason}});
     }
+    for (const std::size_t workers : worker_counts) {
+      const auto reason = why_absent(L::traits, workers, placement.cpus());
+      if (!reason) continue;
+      list.push_back(
+          {{"rows", fmt::format("shared_data/.*/guard:{}/.*/workers:{}", L::name, workers)},
+           {"reason", *reason}});
+    }
   });
   list.push_back({{"rows", "floor/what:cache_line.*/cpus:(same|any)"},
                   {"reason", "two that spin need a CPU each"}});
+  list.push_back({{"rows", "(round_trip|one_way)/.*/cpus:(same|any)/bytes:(32|48)"},
+                  {"reason", "how a cache line fills up shows between two CPUs only"}});
+  const std::string elsewhere = two_cpus ? "/.*/cpus:(same|any)/.*" : "/.*/cpus:(cross|any)/.*";
   list.push_back(
-      {{"rows",
-        two_cpus ? "shared_data/.*/cpus:(same|any)/.*" : "shared_data/.*/cpus:(cross|any)/.*"},
+      {{"rows", "shared_data" + elsewhere},
        {"reason", "every worker has its place: one CPU after the other, round and round"}});
+  list.push_back({{"rows", "(slow_answer|loan)" + elsewhere},
+                  {"reason", "where the two run is not the question here"}});
+  if (size == Size::quick) add_left_out(list, two_cpus);
   if (!two_cpus) {
     list.push_back({{"rows", ".*/cpus:cross.*"}, {"reason", "this process may use one CPU only"}});
   }
@@ -292,14 +343,25 @@ void print(const Json& catalog) {
 }
 
 int run(int argc, char** argv) {
-  const std::string_view form = argc == 2 ? argv[1] : "";
-  if (argc > 2 || (argc == 2 && form != "--json" && form != "--markdown")) {
-    fmt::print(stderr, "usage: catalog [--json | --markdown]\n");
+  constexpr std::string_view size_flag = "--size=";
+  std::string_view form;
+  std::optional<Size> size = Size::quick;
+  for (const std::string_view argument :
+       std::span(argv, static_cast<std::size_t>(argc)).subspan(1)) {
+    if (argument.starts_with(size_flag)) {
+      size = parse_size(argument.substr(size_flag.size()));
+    } else if (form.empty() && (argument == "--json" || argument == "--markdown")) {
+      form = argument;
+    } else {
+      size.reset();
+    }
+    if (size) continue;
+    fmt::print(stderr, "usage: catalog [--json | --markdown] [--size=smoke|quick|full]\n");
     return 2;
   }
   Json catalog{{"channels", channels()},     {"pools", pools()},
                {"locks", locks()},           {"notifiers", notifiers()},
-               {"scenarios", Json::array()}, {"absent", absent(Placement().two_cpus())}};
+               {"scenarios", Json::array()}, {"absent", absent(*size, Placement())}};
   for (const Scenario& each : scenarios) {
     catalog["scenarios"].push_back({{"name", each.name}, {"asks", each.asks}});
   }

@@ -19,7 +19,6 @@ namespace bench {
 namespace {
 
 constexpr Batching batching{.alone_ns = 20'000, .sample_ns = 20'000};
-constexpr std::array<std::size_t, 4> loan_bytes{64, 4096, 65536, std::size_t{1} << 20};
 
 // Every byte of a message follows from its number, and takes part in its sum.
 void write(ipc::Buffer message, std::uint64_t number) {
@@ -138,13 +137,15 @@ void add_rows(Suite& suite) {
     if constexpr (ipc::LoanChannel<C>) {
       for (const PeerKind peer : peer_kinds) {
         for (const std::size_t bytes : loan_bytes) {
-          if (why_absent(C::traits, peer, bytes)) continue;
+          const Point point{.peer = peer, .cpus = cpus, .bytes = bytes};
+          if (!takes_part(suite.settings().size, point) || why_absent(C::traits, peer, bytes))
+            continue;
           suite.add(RowName("loan")
                         .with("channel", C::name)
                         .with("peer", to_text(peer))
                         .with("cpus", to_text(cpus))
                         .with("bytes", bytes),
-                    [&suite, point = Point{.peer = peer, .cpus = cpus, .bytes = bytes}] {
+                    [&suite, point] {
                       return beside_copies(suite, ipc::any_channel<C>(),
                                            {send_copies<C>, receive_copies<C>},
                                            {send_loans<C>, receive_loans<C>}, point);

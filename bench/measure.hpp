@@ -43,25 +43,29 @@ using Batch = std::function<void(std::int64_t count)>;
 
 // Runs the operation until caches, branch predictors and pages know it; returns what one takes at
 // best, ns: what is too long makes a batch too short, and the clock would show in every sample.
-// Bounded by time and not by count: an operation may be a nanosecond or a time slice. What took
-// long is done once more before it is believed: the kernel may have run somebody else meanwhile.
-inline double warm_up(const Settings& settings, const Batch& batch) {
-  const double enough_ns = settings.seconds_per_row * 1e9 / 8;
+// Bounded by time and not by count: an operation may be a nanosecond or a time slice, and may turn
+// from one into the other when the kernel puts two that spin on one CPU. So a batch grows only
+// until it is long enough for a sample. There are two at least: the kernel may have run somebody
+// else.
+inline double warm_up(const Settings& settings, Batching batching, const Batch& batch) {
+  const double enough_ns = settings.seconds_per_row * 1e9 / 4;
   double best_ns = std::numeric_limits<double>::infinity();
-  const auto is_enough = [&](std::int64_t count) {
+  double total_ns = 0;
+  std::int64_t count = 1;
+  for (int batches = 0; batches < 2 || total_ns < enough_ns; ++batches) {
     const auto start = Clock::now();
     batch(count);
-    const double took_ns = ns_between(start, Clock::now());
-    best_ns = std::min(best_ns, std::max(took_ns, 1.0) / static_cast<double>(count));
-    return took_ns >= enough_ns;
-  };
-  for (std::int64_t count = 1; !is_enough(count) || !is_enough(count);) count *= 2;
+    const double took_ns = std::max(ns_between(start, Clock::now()), 1.0);
+    best_ns = std::min(best_ns, took_ns / static_cast<double>(count));
+    total_ns += took_ns;
+    if (took_ns < batching.sample_ns) count *= 2;
+  }
   return best_ns;
 }
 
 // Times batches for the row's time, by this thread's clock.
 inline Measured measure_batches(const Settings& settings, Batching batching, const Batch& batch) {
-  const double estimate_ns = warm_up(settings, batch);
+  const double estimate_ns = warm_up(settings, batching, batch);
   const auto count = estimate_ns >= batching.alone_ns
                          ? std::int64_t{1}
                          : static_cast<std::int64_t>(std::ceil(batching.sample_ns / estimate_ns));

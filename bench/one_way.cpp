@@ -81,14 +81,15 @@ void add_rows(Suite& suite) {
   ipc::AllChannels::for_each([&]<class C>() {
     const Loops loops{
         .channel = ipc::any_channel<C>(), .send = send_all<C>, .receive = receive_some<C>};
-    for_each_point(C::traits, suite.placement().two_cpus(), [&](const Point& point) {
-      suite.add(RowName("one_way")
-                    .with("channel", C::name)
-                    .with("peer", to_text(point.peer))
-                    .with("cpus", to_text(point.cpus))
-                    .with("bytes", point.bytes),
-                [&suite, loops, point] { return one_way(suite, loops, point); });
-    });
+    for_each_point(C::traits, suite.settings().size, suite.placement().two_cpus(),
+                   [&](const Point& point) {
+                     suite.add(RowName("one_way")
+                                   .with("channel", C::name)
+                                   .with("peer", to_text(point.peer))
+                                   .with("cpus", to_text(point.cpus))
+                                   .with("bytes", point.bytes),
+                               [&suite, loops, point] { return one_way(suite, loops, point); });
+                   });
   });
 }
 

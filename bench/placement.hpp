@@ -36,7 +36,8 @@ class Placement {
     if (two_cpus()) std::swap(cpus_[1], *other_core());
   }
 
-  [[nodiscard]] bool two_cpus() const { return cpus_.size() > 1; }
+  [[nodiscard]] std::size_t cpus() const { return cpus_.size(); }
+  [[nodiscard]] bool two_cpus() const { return cpus() > 1; }
 
   // Pins the calling thread.
   void pin_main(Cpus cpus) const { set_affinity(cpus == Cpus::any ? allowed_ : only(cpus_[0])); }

@@ -102,6 +102,7 @@ void add_rows(Suite& suite) {
   for (const pools::PoolKind& kind : pools::all_pools()) {
     ipc::TypeList<Empty, Cpu, Sleep>::for_each([&]<class Task>() {
       for (const std::size_t workers : worker_counts) {
+        if (!takes_part(suite.settings().size, workers)) continue;
         suite.add(RowName("pool_map")
                       .with("pool", kind.name)
                       .with("task", Task::name)

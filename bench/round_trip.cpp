@@ -31,6 +31,8 @@ constexpr RoundTripLoops loops{
                       ends.receiver.as<typename C::Receiver>(), bytes, [] {});
         }};
 
+constexpr std::size_t cache_line_bytes = 64;  // longer messages cannot cross in one
+
 // How many times its limits the row takes, by limits that are measured right beside it.
 Measured beside_its_floors(const Suite& suite, const ipc::AnyChannel& channel,
                            const RoundTripLoops& loops, const Point& point) {
@@ -39,7 +41,7 @@ Measured beside_its_floors(const Suite& suite, const ipc::AnyChannel& channel,
     measured.counters[std::string(counter)] =
         measured.samples.percentile(0.5) / floor.samples.percentile(0.5);
   };
-  if (point.cpus == Cpus::cross) {
+  if (point.cpus == Cpus::cross && point.bytes <= cache_line_bytes) {
     divide_by("times_cache_line", cache_line(suite, point.peer, point.cpus));
   }
   for (const BareLoop& loop : bare_loops()) {
@@ -52,15 +54,17 @@ Measured beside_its_floors(const Suite& suite, const ipc::AnyChannel& channel,
 void add_rows(Suite& suite) {
   ipc::AllChannels::for_each([&]<class C>() {
     const ipc::AnyChannel channel = ipc::any_channel<C>();
-    for_each_point(C::traits, suite.placement().two_cpus(), [&](const Point& point) {
-      suite.add(
-          RowName("round_trip")
-              .with("channel", C::name)
-              .with("peer", to_text(point.peer))
-              .with("cpus", to_text(point.cpus))
-              .with("bytes", point.bytes),
-          [&suite, channel, point] { return beside_its_floors(suite, channel, loops<C>, point); });
-    });
+    for_each_point(C::traits, suite.settings().size, suite.placement().two_cpus(),
+                   [&](const Point& point) {
+                     suite.add(RowName("round_trip")
+                                   .with("channel", C::name)
+                                   .with("peer", to_text(point.peer))
+                                   .with("cpus", to_text(point.cpus))
+                                   .with("bytes", point.bytes),
+                               [&suite, channel, point] {
+                                 return beside_its_floors(suite, channel, loops<C>, point);
+                               });
+                   });
   });
 }
 

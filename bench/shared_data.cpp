@@ -32,11 +32,11 @@ namespace {
 constexpr std::size_t table_cells = (std::size_t{1} << 20) / sizeof(std::uint64_t);
 
 struct Data {
-  std::string_view name;
+  SharedData kind;
   std::size_t cells;  // a power of two
 };
-constexpr std::array<Data, 2> all_data{Data{.name = "counter", .cells = 1},
-                                       Data{.name = "table", .cells = table_cells}};
+constexpr std::array<Data, 2> all_data{Data{.kind = SharedData::counter, .cells = 1},
+                                       Data{.kind = SharedData::table, .cells = table_cells}};
 
 // The cells that a worker adds to, one after the other: xorshift, a nanosecond each.
 class Cells {
@@ -228,10 +228,12 @@ Measured owned(const ipc::AnyChannel& channel, const Suite& suite, PeerKind kind
 using Take = std::function<Measured(const Suite&, PeerKind, const Data&, std::size_t workers)>;
 
 void add_guard(Suite& suite, const Data& data, std::string_view guard, PeerKind peer,
-               const Take& take) {
+               const Take& take, const ipc::LockTraits* lock = nullptr) {
   for (const std::size_t workers : worker_counts) {
+    if (!takes_part(suite.settings().size, workers)) continue;
+    if (lock && why_absent(*lock, workers, suite.placement().cpus())) continue;
     suite.add(RowName("shared_data")
-                  .with("data", data.name)
+                  .with("data", to_text(data.kind))
                   .with("guard", guard)
                   .with("peer", to_text(peer))
                   .with("cpus", to_text(worker_cpus(suite.placement().two_cpus())))
@@ -242,12 +244,13 @@ void add_guard(Suite& suite, const Data& data, std::string_view guard, PeerKind 
 
 void add_rows(Suite& suite) {
   for (const Data& data : all_data) {
+    if (!takes_part(suite.settings().size, data.kind)) continue;
     add_guard(suite, data, "atomic", PeerKind::process, guarded<Atomic>);
     add_guard(suite, data, "atomic", PeerKind::thread, guarded<Atomic>);
     ipc::AllLocks::for_each([&]<class L>() {
       for (const PeerKind peer : peer_kinds) {
         if (why_absent(L::traits, peer)) continue;
-        add_guard(suite, data, L::name, peer, guarded<Locked<L>>);
+        add_guard(suite, data, L::name, peer, guarded<Locked<L>>, &L::traits);
       }
     });
     for (const ipc::AnyChannel& channel : ipc::all_channels()) {

@@ -39,7 +39,7 @@ struct Commands {
                      ->capture_default_str();
     run->add_flag_callback(
            "--quick", [this] { run_options.size = "quick"; },
-           "5 rounds, or as many as fit into 3 minutes, but at least 1")
+           "3 rounds, or as many as fit into 3 minutes, but at least 1")
         ->excludes(size);
     run->add_flag_callback(
            "--full", [this] { run_options.size = "full"; }, "10 longer rounds")

@@ -142,10 +142,13 @@ std::string channels_section(const Catalog& catalog) {
                                            {"tries without waiting", "tries_without_waiting"},
                                            {"left after a crash", "outlives_crash"}}};
   return "\n## What each mechanism can do\n\n" + channels_table(catalog, use) +
-         "\n## What holds when a process is killed\n\nWhat tells who waits of it, or no; whether "
-         "others go on when one is killed that waits; whether a call with no time to wait returns "
-         "at "
-         "once, wherever the other side was stopped; what is left behind when all are killed.\n\n" +
+         "\n## What holds when a process is killed\n\nBy what one who waits learns that its peer "
+         "was "
+         "killed, or no; whether the others go on when one is killed that waits; whether a call "
+         "that "
+         "may not wait returns at once, wherever the other side was stopped; and what is left "
+         "behind "
+         "when all are killed.\n\n" +
          channels_table(catalog, death);
 }
 

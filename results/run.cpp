@@ -36,7 +36,7 @@ Plan plan_of(const RunOptions& options) {
   if (options.rounds > 0) return {options.rounds, Seconds(0)};
   if (options.size == "smoke") return {1, Seconds(0)};
   if (options.size == "full") return {10, Seconds(0)};
-  return {5, std::chrono::minutes(3)};
+  return {3, std::chrono::minutes(3)};
 }
 
 using Accept = std::function<bool(const std::string&)>;
@@ -126,7 +126,8 @@ class Session {
           fmt::format("there is no {}; build the benchmarks, or name their folder with --bin",
                       program.string()));
     }
-    const Ended ended = execute({program.string(), "--json"}, stop_, options_.row_timeout);
+    const Ended ended = execute({program.string(), "--json", "--size=" + options_.size}, stop_,
+                                options_.row_timeout);
     catalog_ = Json::parse(ended.output, nullptr, false);
     if (ended.interrupted) throw Failure(Exit::interrupted, "interrupted; nothing was measured");
     if (!ended.success() || !catalog_.is_object() || !catalog_.contains("scenarios")) {

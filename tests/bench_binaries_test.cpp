@@ -65,17 +65,17 @@ Ended run(const std::string& command, const std::string& before = "") {
   return ended;
 }
 
-Json catalog() {
-  return Json::parse(run("catalog --json").output);
+Json catalog(const std::string& size = "quick") {
+  return Json::parse(run("catalog --json --size=" + size).output);
 }
 
 // The rows of every scenario in the catalog, without what Google Benchmark adds to their names.
-std::vector<std::string> all_rows() {
+std::vector<std::string> all_rows(const std::string& size = "quick") {
   std::vector<std::string> rows;
   const Json catalogued = catalog();
   for (const Json& scenario : catalogued.at("scenarios")) {
-    const auto listed =
-        run(scenario.at("name").get<std::string>() + " --benchmark_list_tests 2>/dev/null");
+    const auto listed = run(scenario.at("name").get<std::string>() + " --size=" + size +
+                            " --benchmark_list_tests 2>/dev/null");
     EXPECT_EQ(listed.code, 0) << scenario;
     for (const auto& row : lines(listed.output)) rows.push_back(row.substr(0, row.rfind('/')));
   }
@@ -94,7 +94,9 @@ TEST(Binary, refuses_flags_and_values_that_it_does_not_know) {
         "--benchmark_min_time=inf", "--benchmark_min_time=1e9", "--benchmark_format=poem"}) {
     EXPECT_EQ(run("floor " + flag + " 2>/dev/null").code, 2) << flag;
   }
-  EXPECT_EQ(run("catalog --xml 2>/dev/null").code, 2);
+  for (const std::string flag : {"--xml", "--size=enormous", "--json --markdown"}) {
+    EXPECT_EQ(run("catalog " + flag + " 2>/dev/null").code, 2) << flag;
+  }
 }
 
 TEST(Binary, says_when_its_output_cannot_be_written) {
@@ -267,9 +269,9 @@ struct Absent {
   std::regex rows;
 };
 
-std::vector<Absent> absent_rows() {
+std::vector<Absent> absent_rows(const std::string& size) {
   std::vector<Absent> all;
-  const Json catalogued = catalog();
+  const Json catalogued = catalog(size);
   for (const Json& absent : catalogued.at("absent")) {
     const auto text = absent.at("rows").get<std::string>();
     all.push_back({.text = text, .rows = std::regex(text, std::regex::optimize)});
@@ -277,17 +279,19 @@ std::vector<Absent> absent_rows() {
   return all;
 }
 
-TEST(Rows, that_the_catalog_calls_absent_are_absent) {
-  const auto rows = all_rows();
-  for (const Absent& absent : absent_rows()) {
+class RowsOfASize : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(RowsOfASize, that_the_catalog_calls_absent_are_absent) {
+  const auto rows = all_rows(GetParam());
+  for (const Absent& absent : absent_rows(GetParam())) {
     for (const auto& row : rows) EXPECT_FALSE(std::regex_match(row, absent.rows)) << row;
   }
 }
 
-TEST(Rows, that_are_absent_are_called_so_by_the_catalog) {
-  const auto rows = all_rows();
-  const auto catalogued = absent_rows();
-  std::set<std::string> missing = grid(rows);
+TEST_P(RowsOfASize, that_are_absent_are_called_so_by_the_catalog) {
+  const auto rows = all_rows(GetParam());
+  const auto catalogued = absent_rows(GetParam());
+  std::set<std::string> missing = grid(all_rows("full"));
   for (const auto& row : rows) EXPECT_EQ(missing.erase(row), 1) << row;
   std::set<std::string> needed;
   for (const auto& row : missing) {
@@ -305,6 +309,9 @@ TEST(Rows, that_are_absent_are_called_so_by_the_catalog) {
     EXPECT_TRUE(needed.contains(absent.text)) << absent.text << " is said of no row";
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Sizes, RowsOfASize, ::testing::Values("smoke", "quick", "full"),
+                         [](const auto& size) { return size.param; });
 
 TEST(Rows, of_everything_in_the_catalog_are_there) {
   const auto rows = all_rows();
