@@ -18,10 +18,13 @@
 #include <cstdint>
 #include <memory>
 #include <new>
-#include <stdexcept>
+#include <string>
+#include <string_view>
 
 #include "ipc/channel.hpp"
 #include "ipc/claimant.hpp"
+#include "ipc/flag.hpp"
+#include "ipc/layout.hpp"
 #include "ipc/mapping.hpp"
 #include "ipc/parcel.hpp"
 
@@ -47,6 +50,11 @@ class Turn {
     return static_cast<std::int64_t>((bits_ >> claimant_bits << claimant_bits) -
                                      (other.bits_ >> claimant_bits << claimant_bits)) < 0;
   }
+  // How many tickets it is past another one; negative when it is before.
+  [[nodiscard]] std::int64_t tickets_past(std::uint64_t other) const {
+    constexpr unsigned rest = claimant_bits + 2;
+    return static_cast<std::int64_t>((ticket() - other) << rest) >> rest;
+  }
   friend bool operator==(const Turn&, const Turn&) = default;
 
  private:
@@ -70,17 +78,20 @@ class SlotRing {
   static constexpr std::size_t line = 64;
 
   struct Header {
+    static constexpr std::string_view kind = "slot_ring";
+
     Header(std::uint64_t slots_count, std::uint64_t message_size)
         : slots(slots_count), message_bytes(message_size) {}
 
+    Layout layout{kind};
     std::uint64_t slots;
     std::uint64_t message_bytes;
     alignas(line) std::atomic<std::uint64_t> tail{0};  // the next ticket to write, or one behind
     alignas(line) std::atomic<std::uint64_t> head{0};  // the same to read
     alignas(line) Place message{};
     alignas(line) Place room{};
-    alignas(line) std::atomic<bool> senders_gone{false};
-    std::atomic<bool> receivers_gone{false};
+    alignas(line) Flag senders_gone;
+    Flag receivers_gone;
   };
 
   // As many slots as messages are asked for, but no more than the bytes; at least one.
@@ -126,23 +137,35 @@ class SlotRing {
   };
 
   // Takes the slot that `next` points at from one phase to the one after, if it has come so far.
+  // Throws std::runtime_error over a turn that the slot cannot have.
   Attempt try_claim(std::atomic<std::uint64_t>& next, Phase from, Phase to,
-                    Claimant::Number claimant) const {
-    for (;;) {
-      std::uint64_t ticket = next.load(std::memory_order_relaxed);
+                    Claimant::Number claimant, Deadline deadline) const {
+    for (std::uint64_t tries = 1;; ++tries) {
+      // Acquire both: the turn is no older than what was seen by who moved `next` (partner: below).
+      std::uint64_t ticket = next.load(std::memory_order_acquire);
       const Turn wanted(ticket, from);
       const Turn claim(ticket, to, claimant);
       auto& turn = slot(ticket).turn;
-      Turn seen = turn.load(std::memory_order_relaxed);
+      Turn seen = turn.load(std::memory_order_acquire);
+      if (seen != wanted) check_turn(seen, ticket);
       if (seen.before(wanted)) return {.claimed = false, .turn = seen};
       // Acquire: what others did with the slot before is done (partners: publish, set_free).
       const bool claimed =
           seen == wanted && turn.compare_exchange_strong(seen, claim, std::memory_order_acquire,
                                                          std::memory_order_relaxed);
-      // The slot is taken, by us or by somebody who may have got no further than that.
-      next.compare_exchange_strong(ticket, ticket + 1, std::memory_order_relaxed);
+      // The slot is taken, by us or by somebody who may have got no further than that. Where claims
+      // were ended without a message it may be many rounds ahead; a message that waits is never
+      // more than two rounds behind.
+      const auto step = std::max(std::int64_t{1}, seen.tickets_past(ticket + 2 * slots_));
+      next.compare_exchange_strong(ticket, ticket + static_cast<std::uint64_t>(step),
+                                   std::memory_order_release, std::memory_order_relaxed);
       if (claimed) return {.claimed = true, .turn = claim};
+      if (gives_up(tries, deadline)) return {.claimed = false, .turn = seen};
     }
+  }
+  // Ends a loop that goes on for as long as others change something: who works, or who does damage.
+  [[nodiscard]] bool gives_up(std::uint64_t tries, Deadline deadline) const {
+    return tries > 4 * slots_ && deadline.expired();
   }
 
   // Release: who claims the slot next sees what was written (partner: try_claim).
@@ -162,15 +185,26 @@ class SlotRing {
     return (sizeof(Slot) + message_bytes + line - 1) / line * line;
   }
 
+  // Whoever looks for a ticket finds its slot no more than a round behind.
+  void check_turn(Turn seen, std::uint64_t ticket) const {
+    const std::int64_t past = seen.tickets_past(ticket);
+    const auto round = static_cast<std::int64_t>(slots_);
+    if (past % round == 0 && past >= -round) return;
+    throw_damaged("one of its " + std::to_string(slots_) + " slots is at ticket " +
+                  std::to_string(seen.ticket()) + " when ticket " + std::to_string(ticket) +
+                  " is looked for");
+  }
+
   // Copies the constants before it checks and uses them: the memory is the peer's too.
   void read_header() {
-    header_ = &mapping_->as<Header>();
+    header_ = &attach_header<Header>(mapping_->bytes());
     slots_ = header_->slots;
     message_bytes_ = header_->message_bytes;
     const std::size_t room = mapping_->size() - sizeof(Header);
     if (message_bytes_ > room || !std::has_single_bit(slots_) || slots_ > room / line ||
         slots_ * slot_bytes_for(message_bytes_) != room) {
-      throw std::runtime_error("slot_ring: the header does not fit its memory");
+      throw_damaged(std::to_string(slots_) + " slots for messages of " +
+                    std::to_string(message_bytes_) + " bytes do not fit it");
     }
     slot_bytes_ = slot_bytes_for(message_bytes_);
     slots_begin_ = mapping_->data() + sizeof(Header);

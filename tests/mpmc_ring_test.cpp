@@ -332,7 +332,7 @@ TEST(MpmcRing, AHeaderThatWasTamperedWithIsRefused) {
     std::move(ends.first).pack(parcel);
     ipc::Fd fd = parcel.take_fd();
     const auto mapping = ipc::Mapping::attach(fd.duplicate());
-    mapping.as<std::uint64_t>() = slots;
+    mapping.as<ipc::SlotRing<ipc::Spin::Place>::Header>().slots = slots;
     ipc::Parcel tampered;
     tampered.put(std::move(fd));
     EXPECT_THROW(ipc::SlotRing<ipc::Spin::Place>{tampered}, std::runtime_error) << slots;

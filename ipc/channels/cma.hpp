@@ -22,6 +22,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -31,11 +32,13 @@
 #include <memory>
 #include <new>
 #include <random>
-#include <stdexcept>
 #include <string>
+#include <string_view>
 
 #include "ipc/channel.hpp"
 #include "ipc/eventcount.hpp"
+#include "ipc/flag.hpp"
+#include "ipc/layout.hpp"
 #include "ipc/lifeline.hpp"
 #include "ipc/mapping.hpp"
 #include "ipc/message_size.hpp"
@@ -57,13 +60,16 @@ class Cma {
   };
 
   struct Header {
+    static constexpr std::string_view kind = "cma";
+
+    Layout layout{kind};
     std::uint64_t places;
     std::uint64_t message_bytes;
     std::uint64_t channel;
     pid_t opener;
     std::atomic<pid_t> sender{0};  // whose memory the addresses are in
-    std::atomic<bool> sender_gone{false};
-    std::atomic<bool> receiver_gone{false};
+    Flag sender_gone;
+    Flag receiver_gone;
     alignas(64) std::atomic<std::uint64_t> sent{0};
     alignas(64) std::atomic<std::uint64_t> taken{0};
     alignas(64) Eventcount message;
@@ -85,13 +91,12 @@ class Cma {
       header.opener = ::getpid();
       read_header();
     }
-    explicit Shared(Parcel& parcel)
-        : mapping_(std::make_shared<const Mapping>(Mapping::attach(parcel.take_fd()))) {
+    explicit Shared(Parcel& parcel) : mapping_(std::make_shared<const Mapping>(parcel)) {
       read_header();
     }
-    void pack(Parcel& parcel) const { parcel.put(mapping_->fd().duplicate()); }
+    void pack(Parcel& parcel) const { mapping_->pack(parcel); }
 
-    [[nodiscard]] Header& header() const { return mapping_->as<Header>(); }
+    [[nodiscard]] Header& header() const { return *header_; }
     [[nodiscard]] Entry& entry(std::uint64_t number) const {
       return reinterpret_cast<Entry*>(&header() + 1)[number % places_];
     }
@@ -109,16 +114,19 @@ class Cma {
     }
     // Copies the constants before it checks and uses them: the memory is the peer's too.
     void read_header() {
+      header_ = &attach_header<Header>(mapping_->bytes());
       places_ = header().places;
       message_bytes_ = header().message_bytes;
       channel_ = header().channel;
       if (places_ == 0 || places_ > mapping_->size() || message_bytes_ > mapping_->size() ||
           bytes_for(places_, message_bytes_) != mapping_->size()) {
-        throw std::runtime_error("cma: the header does not fit its memory");
+        throw_damaged(std::to_string(places_) + " places for messages of " +
+                      std::to_string(message_bytes_) + " bytes do not fit it");
       }
     }
 
     std::shared_ptr<const Mapping> mapping_;  // both ends of a process use one
+    Header* header_ = nullptr;
     std::size_t places_ = 0;
     std::size_t message_bytes_ = 0;
     std::uint64_t channel_ = 0;
@@ -176,7 +184,7 @@ class Cma {
       if (!lifeline_.attached()) return;
       shelter_unread();
       if (!lifeline_.leave()) return;
-      shared_.header().sender_gone.store(true, std::memory_order_release);  // partner: receive
+      shared_.header().sender_gone.raise();  // partner: receive
       shared_.header().message.notify_all();
     }
 
@@ -188,7 +196,7 @@ class Cma {
       check_message_size(message.size(), shared_.message_bytes());
       Header& header = shared_.header();
       const std::uint64_t number = header.sent.load(std::memory_order_relaxed);
-      const auto closed = [&] { return header.receiver_gone.load(std::memory_order_acquire); };
+      const auto closed = [&] { return header.receiver_gone.raised(); };
       const auto ready = [&] {
         // Acquire: the receiver has read what lay there before we write over it (partner: receive).
         return number - header.taken.load(std::memory_order_acquire) < shared_.places() || closed();
@@ -230,13 +238,17 @@ class Cma {
       if (!places_.own()) return;
       const Header& header = shared_.header();
       const std::uint64_t sent = header.sent.load(std::memory_order_relaxed);
-      for (auto number = header.taken.load(std::memory_order_acquire); number < sent; ++number) {
+      // Copied once, then checked: the memory is the peer's too.
+      const std::uint64_t taken = header.taken.load(std::memory_order_acquire);
+      const std::uint64_t unread = std::min<std::uint64_t>(sent - taken, shared_.places());
+      for (auto number = sent - unread; number < sent; ++number) {
         const std::byte* const place = places_.place(number % shared_.places());
         const Stamp stamp = shared_.stamp(number);
         if (std::memcmp(place, &stamp, sizeof stamp) != 0) continue;
         Entry& entry = shared_.entry(number);
+        const std::size_t length = entry.length.load(std::memory_order_relaxed);
         std::memcpy(shared_.shelter(number).data(), place + sizeof stamp,
-                    entry.length.load(std::memory_order_relaxed));
+                    std::min(length, shared_.message_bytes()));
         entry.address.store(0, std::memory_order_release);  // partner: fetch
       }
     }
@@ -258,7 +270,7 @@ class Cma {
     Receiver& operator=(Receiver&& other) noexcept { return replace(*this, std::move(other)); }
     ~Receiver() {
       if (!lifeline_.attached() || !lifeline_.leave()) return;
-      shared_.header().receiver_gone.store(true, std::memory_order_release);  // partner: send
+      shared_.header().receiver_gone.raise();  // partner: send
       shared_.header().room.notify_all();
     }
 
@@ -270,9 +282,7 @@ class Cma {
       const auto arrived = [&] {
         return header.sent.load(std::memory_order_acquire) != number;  // partner: send
       };
-      const auto ready = [&] {
-        return arrived() || header.sender_gone.load(std::memory_order_acquire);
-      };
+      const auto ready = [&] { return arrived() || header.sender_gone.raised(); };
       const bool in_time = header.message.await(ready, deadline);
       if (!in_time && !lifeline_.peers_gone()) return {Outcome::timed_out};
       // What was sent before the sender went is seen now that we know that it went.
@@ -280,9 +290,8 @@ class Cma {
       // Copied once, then checked: the memory is the peer's too.
       const std::size_t length = shared_.entry(number).length.load(std::memory_order_relaxed);
       if (length == 0 || length > shared_.message_bytes()) {
-        throw std::runtime_error("cma is corrupt: an entry claims " + std::to_string(length) +
-                                 " bytes, 1 to " + std::to_string(shared_.message_bytes()) +
-                                 " are possible");
+        throw_damaged("an entry claims " + std::to_string(length) + " bytes, 1 to " +
+                      std::to_string(shared_.message_bytes()) + " are possible");
       }
       check_buffer_size(length, buffer.size());
       if (!fetch(number, buffer.first(length))) return {Outcome::closed};

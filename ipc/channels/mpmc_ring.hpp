@@ -12,13 +12,13 @@
 #include <cstdint>
 #include <cstring>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <utility>
 
 #include "ipc/channel.hpp"
 #include "ipc/claimant.hpp"
 #include "ipc/joined_name.hpp"
+#include "ipc/layout.hpp"
 #include "ipc/lifeline.hpp"
 #include "ipc/message_size.hpp"
 #include "ipc/parcel.hpp"
@@ -64,8 +64,9 @@ class MpmcEnd {
 
  protected:
   // Claims the next slot; otherwise says what is in the way.
-  std::optional<Turn> try_claim(std::atomic<std::uint64_t>& next, Phase from, Phase to) {
-    const auto attempt = ring_.try_claim(next, from, to, claimant_.number());
+  std::optional<Turn> try_claim(std::atomic<std::uint64_t>& next, Phase from, Phase to,
+                                Deadline deadline) {
+    const auto attempt = ring_.try_claim(next, from, to, claimant_.number(), deadline);
     if (!attempt.claimed) return attempt.turn;
     claim_ = attempt.turn;
     return std::nullopt;
@@ -125,7 +126,7 @@ class MpmcSender : public MpmcEnd<W> {
   ~MpmcSender() {
     if (!this->lifeline_.attached() || !this->lifeline_.leave()) return;
     auto& header = this->ring_.header();
-    header.senders_gone.store(true, std::memory_order_release);  // partner: borrow
+    header.senders_gone.raise();  // partner: borrow
     this->message_.notify(header.message);
   }
 
@@ -147,13 +148,14 @@ class MpmcSender : public MpmcEnd<W> {
     take_back();
     auto& header = this->ring_.header();
     const auto receivers_gone = [&] { return this->receivers_gone(); };
-    for (;;) {
+    for (std::uint64_t tries = 1;; ++tries) {
       if (receivers_gone()) return {Outcome::closed, {}};
-      const auto in_the_way = this->try_claim(header.tail, Phase::free, Phase::writing);
+      const auto in_the_way = this->try_claim(header.tail, Phase::free, Phase::writing, deadline);
       if (!in_the_way) break;
       const Outcome outcome =
           this->await_change(this->room_, header.room, *in_the_way, receivers_gone, deadline);
       if (outcome != Outcome::done) return {outcome, {}};
+      if (this->ring_.gives_up(tries, deadline)) return {Outcome::timed_out, {}};
     }
     auto& slot = this->ring_.slot(this->claim_->ticket());
     slot.length = static_cast<std::uint32_t>(bytes);
@@ -174,9 +176,7 @@ class MpmcSender : public MpmcEnd<W> {
   void take_back() {
     if (this->claim_) this->skip(*std::exchange(this->claim_, std::nullopt));
   }
-  [[nodiscard]] bool receivers_gone() const {
-    return this->ring_.header().receivers_gone.load(std::memory_order_acquire);
-  }
+  [[nodiscard]] bool receivers_gone() const { return this->ring_.header().receivers_gone.raised(); }
 };
 
 template <WaitStrategy W>
@@ -195,7 +195,7 @@ class MpmcReceiver : public MpmcEnd<W> {
   ~MpmcReceiver() {
     if (!this->lifeline_.attached() || !this->lifeline_.leave()) return;
     auto& header = this->ring_.header();
-    header.receivers_gone.store(true, std::memory_order_release);  // partner: loan
+    header.receivers_gone.raise();  // partner: loan
     this->room_.notify(header.room);
   }
 
@@ -216,9 +216,8 @@ class MpmcReceiver : public MpmcEnd<W> {
     auto& slot = this->ring_.slot(this->claim_->ticket());
     const std::size_t length = slot.length;  // copied once, then checked: it is the peer's too
     if (length == 0 || length > this->ring_.message_bytes()) {
-      throw std::runtime_error("mpmc_ring is corrupt: a slot claims " + std::to_string(length) +
-                               " bytes, 1 to " + std::to_string(this->ring_.message_bytes()) +
-                               " are possible");
+      throw_damaged("a slot claims " + std::to_string(length) + " bytes, 1 to " +
+                    std::to_string(this->ring_.message_bytes()) + " are possible");
     }
     return {Outcome::done, {slot.payload(), length}};
   }
@@ -237,19 +236,19 @@ class MpmcReceiver : public MpmcEnd<W> {
   // Until there is a claim: a message that is borrowed already is the next one again.
   Outcome claim(Deadline deadline) {
     auto& header = this->ring_.header();
-    for (bool ended = false; !this->claim_;) {
+    bool ended = false;
+    for (std::uint64_t tries = 1; !this->claim_; ++tries) {
       // The flag first: what was sent before it was raised is then seen.
-      ended = ended || header.senders_gone.load(std::memory_order_acquire);
-      const auto in_the_way = this->try_claim(header.head, Phase::full, Phase::reading);
+      ended = ended || header.senders_gone.raised();
+      const auto in_the_way = this->try_claim(header.head, Phase::full, Phase::reading, deadline);
       if (!in_the_way) break;
       if (ended && in_the_way->phase() != Phase::writing) return Outcome::closed;
-      const auto senders_gone = [&] {
-        return !ended && header.senders_gone.load(std::memory_order_acquire);
-      };
+      const auto senders_gone = [&] { return !ended && header.senders_gone.raised(); };
       const Outcome outcome =
           this->await_change(this->message_, header.message, *in_the_way, senders_gone, deadline);
-      if (outcome == Outcome::timed_out) return outcome;
       ended = ended || outcome == Outcome::closed;
+      const bool gives_up = !ended && this->ring_.gives_up(tries, deadline);
+      if (outcome == Outcome::timed_out || gives_up) return Outcome::timed_out;
     }
     return Outcome::done;
   }

@@ -16,13 +16,15 @@
 #include <cstdint>
 #include <memory>
 #include <new>
-#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "ipc/channel.hpp"
 #include "ipc/copy_message.hpp"
+#include "ipc/flag.hpp"
 #include "ipc/joined_name.hpp"
+#include "ipc/layout.hpp"
 #include "ipc/lifeline.hpp"
 #include "ipc/mapping.hpp"
 #include "ipc/message_size.hpp"
@@ -48,16 +50,19 @@ class SpscLayout {
   static constexpr std::size_t bytes_beside_stamp = line - sizeof(Slot);
 
   struct Header {
+    static constexpr std::string_view kind = "spsc_ring";
+
     Header(std::uint64_t slots_count, std::uint64_t message_size)
         : slots(slots_count), message_bytes(message_size) {}
 
+    Layout layout{kind};
     std::uint64_t slots;
     std::uint64_t message_bytes;
     alignas(line) std::atomic<std::uint64_t> consumed{0};  // messages; written by the receiver
     alignas(line) Place message{};
     alignas(line) Place room{};
-    alignas(line) std::atomic<bool> sender_gone{false};
-    std::atomic<bool> receiver_gone{false};
+    alignas(line) Flag sender_gone;
+    Flag receiver_gone;
   };
 
   explicit SpscLayout(const Options& options) {
@@ -102,13 +107,14 @@ class SpscLayout {
 
   // Copies the constants before it checks and uses them: the memory is the peer's too.
   void read_header() {
-    header_ = &mapping_->as<Header>();
+    header_ = &attach_header<Header>(mapping_->bytes());
     slots_ = header_->slots;
     message_bytes_ = header_->message_bytes;
     const std::size_t room = mapping_->size() - sizeof(Header);
     if (message_bytes_ == 0 || message_bytes_ > room || slots_ == 0 || slots_ > room / line ||
         slots_ * stride_for(message_bytes_) != room) {
-      throw std::runtime_error("spsc_ring: the header does not fit its memory");
+      throw_damaged(std::to_string(slots_) + " slots for messages of " +
+                    std::to_string(message_bytes_) + " bytes do not fit it");
     }
     stride_ = stride_for(message_bytes_);
     payload_at_ = payload_at(message_bytes_);
@@ -127,9 +133,9 @@ class SpscLayout {
 template <WaitStrategy W>
 class SpscSender {
  public:
-  using Layout = SpscLayout<typename W::Place>;
+  using Ring = SpscLayout<typename W::Place>;
 
-  SpscSender(Layout ring, Lifeline lifeline, W message, W room)
+  SpscSender(Ring ring, Lifeline lifeline, W message, W room)
       : ring_(std::move(ring)),
         lifeline_(std::move(lifeline)),
         message_(std::move(message)),
@@ -146,7 +152,7 @@ class SpscSender {
   SpscSender& operator=(SpscSender&& other) noexcept { return replace(*this, std::move(other)); }
   ~SpscSender() {
     if (!lifeline_.attached() || !lifeline_.leave()) return;
-    ring_.header().sender_gone.store(true, std::memory_order_release);  // partner: await_message
+    ring_.header().sender_gone.raise();  // partner: await_message
     message_.notify(ring_.header().message);
   }
 
@@ -171,7 +177,7 @@ class SpscSender {
 
   Loan loan(std::size_t bytes, Deadline deadline) {
     check_message_size(bytes, ring_.message_bytes());
-    if (sent_ - consumed_ == ring_.slots()) [[unlikely]] {
+    if (sent_ - consumed_ >= ring_.slots()) [[unlikely]] {
       if (const Outcome outcome = await_room(deadline); outcome != Outcome::done) {
         return {outcome, {}};
       }
@@ -182,7 +188,7 @@ class SpscSender {
 
   Outcome commit() {
     auto& header = ring_.header();
-    if (header.receiver_gone.load(std::memory_order_acquire)) return Outcome::closed;
+    if (header.receiver_gone.raised()) return Outcome::closed;
     // Release: whoever sees the number sees the payload (partner: SpscReceiver::borrow).
     ring_.slot(at_).store({.sequence = static_cast<std::uint32_t>(++sent_), .length = loaned_},
                           std::memory_order_release);
@@ -198,31 +204,38 @@ class SpscSender {
     const auto ready = [&] {
       // Acquire: the receiver has read what lay there before we write over it (partner: publish).
       consumed_ = header.consumed.load(std::memory_order_acquire);
-      closed = header.receiver_gone.load(std::memory_order_acquire);
-      return closed || sent_ - consumed_ < ring_.slots();
+      closed = header.receiver_gone.raised();
+      return closed || sent_ - consumed_ != ring_.slots();
     };
     if (!room_.await(header.room, ready, deadline)) {
       return lifeline_.peers_gone() ? Outcome::closed : Outcome::timed_out;
     }
-    return closed ? Outcome::closed : Outcome::done;
+    if (closed) return Outcome::closed;
+    if (sent_ - consumed_ > ring_.slots()) {
+      throw_damaged("the receiver claims to have consumed " + std::to_string(consumed_) + " of " +
+                    std::to_string(sent_) + " messages, in " + std::to_string(ring_.slots()) +
+                    " slots");
+    }
+    return Outcome::done;
   }
 
-  Layout ring_;
+  Ring ring_;
   Lifeline lifeline_;
   W message_;
   W room_;
   std::uint64_t sent_ = 0;      // messages
   std::size_t at_ = 0;          // the next slot
-  std::uint64_t consumed_ = 0;  // messages, as the receiver had published when we last looked
+  std::uint64_t consumed_ = 0;  // messages, as the receiver had published when we last looked, if
+                                // ever we did
   std::uint32_t loaned_ = 0;    // bytes
 };
 
 template <WaitStrategy W>
 class SpscReceiver {
  public:
-  using Layout = SpscLayout<typename W::Place>;
+  using Ring = SpscLayout<typename W::Place>;
 
-  SpscReceiver(Layout ring, Lifeline lifeline, W message, W room)
+  SpscReceiver(Ring ring, Lifeline lifeline, W message, W room)
       : ring_(std::move(ring)),
         lifeline_(std::move(lifeline)),
         message_(std::move(message)),
@@ -242,7 +255,7 @@ class SpscReceiver {
   }
   ~SpscReceiver() {
     if (!lifeline_.attached() || !lifeline_.leave()) return;
-    ring_.header().receiver_gone.store(true, std::memory_order_release);  // partner: commit
+    ring_.header().receiver_gone.raise();  // partner: commit
     room_.notify(ring_.header().room);
   }
 
@@ -276,8 +289,9 @@ class SpscReceiver {
       stamp = slot.load(std::memory_order_acquire);
     }
     // Checked in our copy: the memory is the peer's too.
-    if (stamp.length == 0 || stamp.length > ring_.message_bytes()) [[unlikely]]
-      corrupt(stamp);
+    if (stamp.length == 0 || stamp.length > ring_.message_bytes()) [[unlikely]] {
+      throw_length(stamp.length);
+    }
     return {Outcome::done, {ring_.payload(at_), stamp.length}};
   }
 
@@ -313,9 +327,7 @@ class SpscReceiver {
       __builtin_prefetch(payload);  // both lines travel together
       return slot.load(std::memory_order_acquire).sequence == expected();  // partner: commit
     };
-    const auto ready = [&] {
-      return arrived() || header.sender_gone.load(std::memory_order_acquire);
-    };
+    const auto ready = [&] { return arrived() || header.sender_gone.raised(); };
     if (!message_.await(header.message, ready, deadline) && !lifeline_.peers_gone()) {
       return Outcome::timed_out;
     }
@@ -332,13 +344,12 @@ class SpscReceiver {
     room_.notify(header.room);
   }
 
-  [[noreturn]] void corrupt(typename Layout::Stamp stamp) const {
-    throw std::runtime_error("spsc_ring is corrupt: a slot claims " + std::to_string(stamp.length) +
-                             " bytes, 1 to " + std::to_string(ring_.message_bytes()) +
-                             " are possible");
+  [[noreturn]] void throw_length(std::uint32_t length) const {
+    throw_damaged("a slot claims " + std::to_string(length) + " bytes, 1 to " +
+                  std::to_string(ring_.message_bytes()) + " are possible");
   }
 
-  Layout ring_;
+  Ring ring_;
   Lifeline lifeline_;
   W message_;
   W room_;
@@ -367,7 +378,7 @@ class SpscRing {
 
   static std::pair<Sender, Receiver> open(const Options& options = {}) {
     check_options(name, traits, options);
-    const typename Sender::Layout ring(options);
+    const typename Sender::Ring ring(options);
     auto lifelines = Lifeline::open();
     W message = W::open();
     W room = W::open();

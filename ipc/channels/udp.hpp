@@ -17,7 +17,6 @@
 #include <functional>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -66,8 +65,9 @@ class Udp {
         if (!link_.lifeline().leave()) return;
         push({});  // the end: a message of no bytes, with a place of its own
         if (heard) flush();
-      } catch (const std::system_error&) {
-        // Nothing can be sent any more. The receiver learns that we are gone and what it lacks.
+      } catch (const std::runtime_error&) {
+        // Nothing can be sent any more, or what was sent is damaged. The receiver learns that we
+        // are gone and what it lacks.
       }
     }
 
@@ -129,7 +129,9 @@ class Udp {
         if (answer.outcome != Outcome::done) return;
         outbox_.acknowledge(answer.header.number);
         if (answer.header.kind != Kind::missing || !faults_.sends_again) continue;
-        for (auto number = outbox_.acknowledged(); number < outbox_.sent(); ++number) {
+        const std::uint64_t first = outbox_.acknowledged();
+        const std::uint64_t count = outbox_.under_way();
+        for (auto number = first; number < first + count; ++number) {
           transmit(Kind::message, number, outbox_.message(number));
         }
       }
