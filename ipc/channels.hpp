@@ -9,6 +9,7 @@
 #include "ipc/channels/cma.hpp"
 #include "ipc/channels/fifo.hpp"
 #include "ipc/channels/guarded_queue.hpp"
+#include "ipc/channels/mapped_file.hpp"
 #include "ipc/channels/memfd.hpp"
 #include "ipc/channels/mpmc_ring.hpp"
 #include "ipc/channels/pipe.hpp"
@@ -37,7 +38,7 @@ using AllChannels = TypeList<
     // message queues
     PosixQueue, SysvQueue, BoostQueue,
     // shared memory under a lock
-    ShmMutex, ShmCondvar, BoostShm, ShmSemaphore, SysvShm,
+    ShmMutex, ShmCondvar, BoostShm, ShmSemaphore, SysvShm, MappedFile,
     // rings
     SpscRing<Spin>, SpscRing<Yield>, SpscRing<Futex>, SpscRing<Adaptive>, SpscRing<EventFd>,
     MpmcRing<Spin>, MpmcRing<Yield>, MpmcRing<Futex>, MpmcRing<Adaptive>, MpmcRing<EventFd>,
@@ -45,6 +46,6 @@ using AllChannels = TypeList<
     Cma, Memfd,
     // between threads only
     GuardedQueue<StdMutex>, GuardedQueue<StdSharedMutex>, GuardedQueue<SpinLock>,
-    GuardedQueue<TicketLock>, GuardedQueue<FutexLock>, BoostLockfreeSpsc>;
+    GuardedQueue<TicketLock>, GuardedQueue<FutexLock>, BoostLockfreeSpsc, BoostLockfreeQueue>;
 
 }  // namespace ipc
