@@ -6,6 +6,9 @@
 // - queue, after Michael and Scott: a list of nodes, for many senders and receivers. Here it holds
 //   the indices of places where messages lie; a second one holds those of the free places.
 //
+// ThreadSanitizer reports races inside queue: it reads nodes that may be in use again, and throws
+// away by their tags what it read. tests/thread_sanitizer.cpp keeps these reports out.
+//
 // They have no way to wait and know no end: the ends spin, and say goodbye beside the queue.
 #pragma once
 
