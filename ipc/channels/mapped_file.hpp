@@ -51,12 +51,11 @@ struct MappedFile {
                         "; make room there, or set TMPDIR to another folder",
                     error);
       }
-      File file(fd, bytes);
-      if (handed_over) file.fd_ = std::move(fd);
-      return file;
+      return {std::move(fd), bytes, handed_over};
     }
 
-    explicit File(Parcel& parcel) : File(parcel.take_fd(), parcel.take<std::size_t>()) {}
+    // What was handed over can be handed on.
+    explicit File(Parcel& parcel) : File(parcel.take_fd(), parcel.take<std::size_t>(), true) {}
     // Requires Options::handed_over.
     void pack(Parcel& parcel) const {
       if (!fd_.valid()) {
@@ -70,7 +69,7 @@ struct MappedFile {
 
    private:
     // Refuses a file that does not have the bytes that it should have.
-    File(const Fd& fd, std::size_t bytes) {
+    File(Fd fd, std::size_t bytes, bool handed_over) {
       struct stat status {};
       check("fstat", [&] { return ::fstat(fd.get(), &status); });
       if (!S_ISREG(status.st_mode) || static_cast<std::size_t>(status.st_size) != bytes) {
@@ -78,6 +77,7 @@ struct MappedFile {
                       std::to_string(bytes));
       }
       pages_ = Pages::of_file(fd, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE);
+      if (handed_over) fd_ = std::move(fd);
     }
 
     static Fd open_without_name(const std::string& folder) {
