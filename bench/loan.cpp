@@ -101,7 +101,10 @@ void receive_loans(ipc::AnyReceiver& any, std::vector<std::byte>& room, std::uin
 
 Measured stream(const Suite& suite, const ipc::AnyChannel& channel, const Loops& loops,
                 const Point& point) {
-  auto ends = channel.open(ipc::Options{.message_bytes = point.bytes});
+  // Room for several: with one message at a time the sender could not write while the other reads.
+  ipc::Options options{.message_bytes = point.bytes};
+  options.capacity.bytes = std::max(options.capacity.bytes, 8 * point.bytes);
+  auto ends = channel.open(options);
   std::optional mine(std::move(ends.second));
   std::optional theirs(std::move(ends.first));
   const Pinned pinned(suite.placement(), point.cpus);
