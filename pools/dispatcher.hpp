@@ -192,7 +192,7 @@ class Dispatcher final : public Engine {
     queue_.insert(queue_.begin(), abandoned.waiting.begin(), abandoned.waiting.end());
     // A death that costs a task ends by itself when the tasks do; others could go on for ever.
     idle_deaths_ = abandoned.started.empty() ? idle_deaths_ + 1 : 0;
-    if (idle_deaths_ > options_.idle_deaths_max) {
+    if (idle_deaths_ > options_.restart.idle_deaths_max) {
       break_pool(std::to_string(idle_deaths_) + " workers in a row ended without taking a task; " +
                  (death.fork_error != 0 ? std::string("fork: ") + std::strerror(death.fork_error)
                                         : "the last one " + death.status.text()));

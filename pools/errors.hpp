@@ -3,6 +3,8 @@
 
 #include <sys/types.h>
 
+#include <chrono>
+#include <cstddef>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -34,20 +36,43 @@ class PoolBroken : public PoolError {
   explicit PoolBroken(const std::string& why) : PoolError("the pool is broken: " + why) {}
 };
 
+// submit() to a pool of WhenFull::reject that has as many waiting tasks as it may have.
+class QueueFull : public PoolError {
+ public:
+  explicit QueueFull(std::size_t capacity)
+      : PoolError("the pool has " + std::to_string(capacity) +
+                  " waiting tasks, its Options::queue_capacity") {}
+};
+
+// The task ran for longer than its TaskOptions::hard_timeout, and its worker was killed.
+class TaskTimedOut : public PoolError {
+ public:
+  TaskTimedOut(pid_t worker, std::chrono::nanoseconds limit)
+      : PoolError("worker " + std::to_string(worker) +
+                  " was killed: its task ran for longer than " +
+                  std::to_string(std::chrono::duration<double, std::milli>(limit).count()) + " ms"),
+        pid(worker) {}
+
+  const pid_t pid;
+};
+
 // The worker ended while it had the task.
 class WorkerDied : public PoolError {
  public:
-  WorkerDied(pid_t worker, ipc::ExitStatus how, bool started)
+  WorkerDied(pid_t worker, ipc::ExitStatus how, bool started, unsigned runs = 1)
       : PoolError(
             "worker " + std::to_string(worker) + " " + how.text() +
-            (started ? "; its task may have run, in part or whole" : "; its task has not run")),
+            (started ? "; its task may have run, in part or whole" : "; its task has not run") +
+            (runs > 1 ? ", it was begun " + std::to_string(runs) + " times" : "")),
         pid(worker),
         status(how),
-        may_have_run(started) {}
+        may_have_run(started),
+        attempts(runs) {}
 
   const pid_t pid;
   const ipc::ExitStatus status;  // signal or exit code
   const bool may_have_run;
+  const unsigned attempts;
 };
 
 // A task threw what cannot be thrown again as itself: it keeps its name and its text.

@@ -4,26 +4,75 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
+
+#include "pools/initializer.hpp"
 
 namespace pools {
 
 inline constexpr std::size_t workers_max = 256;
 
+// What submit() does when Options::queue_capacity tasks wait already.
+enum class WhenFull : std::uint8_t {
+  block,       // waits for room
+  reject,      // throws QueueFull
+  caller_runs  // runs the task itself
+};
+
+// What is done about a task whose worker died, or that threw.
+struct Retry {
+  unsigned times = 0;       // that it is run once more
+  bool exceptions = false;  // also when it threw, not only when its worker died
+};
+
+// What is done about workers that die without having taken a task. One that dies with a task is
+// replaced at once: such deaths end when the tasks do.
+struct Restart {
+  std::size_t idle_deaths_max = 100;   // in a row; one more breaks the pool
+  std::size_t start_failures_max = 3;  // of the initializer in a row; as many break the pool
+  // Before the replacement of the second one in a row; doubles with each, up to the longest.
+  std::chrono::milliseconds pause{1};
+  std::chrono::milliseconds pause_max{100};
+};
+
 struct Options {
   std::size_t workers = 0;  // 0: one for each CPU that this process may use
+  Initializer initializer;  // what each worker does before its first task
+  // Tasks that no worker has yet. 0: as many as memory holds.
+  std::size_t queue_capacity = 0;
+  WhenFull when_full = WhenFull::block;
 
   // The rest is for process pools.
+  // Workers that are there though there is nothing to do; the others come when tasks do, and go
+  // when they were idle for idle_timeout. None: all workers are there from the start.
+  std::optional<std::size_t> workers_min;
+  std::chrono::milliseconds idle_timeout{60'000};
+  // A worker is replaced after so many tasks, or when its resident memory is more than so much.
+  // 0: never.
+  std::size_t worker_tasks_max = 0;
+  std::size_t worker_memory_bytes_max = 0;
+  Retry retry;  // of tasks that do not say otherwise (TaskOptions)
+  Restart restart;
   std::size_t prefetch = 2;       // tasks in a worker's channel; 1: none waits behind a running one
   std::size_t message_bytes = 0;  // longer tasks and results are cut; 0: what suits the channel
-  // So many workers that die in a row without having taken a task break the pool: a worker that
-  // cannot live is not started for ever.
-  std::size_t idle_deaths_max = 100;
   // Allows construction when the process already has other threads. A worker then inherits every
   // lock as it was at that moment, held ones included, and a task that takes such a one hangs.
   bool fork_with_threads = false;
+};
+
+// What one task can be told: submit(TaskOptions{...}, function, args...).
+struct TaskOptions {
+  // After so long of running this_task::stop_requested() is true. 0: never.
+  std::chrono::nanoseconds soft_timeout{0};
+  // After so long of running the worker is killed, and the task gets TaskTimedOut. 0: never. For
+  // process pools: a thread cannot be killed.
+  std::chrono::nanoseconds hard_timeout{0};
+  std::optional<Retry> retry;  // none: as Options says. For process pools
 };
 
 // The workers that these options ask for. Throws std::invalid_argument when there are too many.

@@ -204,7 +204,7 @@ TEST_P(ProcessPoolFaults, WithoutItsZygoteAPoolIsBroken) {
 
 TEST_P(ProcessPoolFaults, WorkersThatCannotLiveAreNotStartedForEver) {
   const SharedMemory shared;
-  pools::AnyPool pool(GetParam(), {.workers = 2, .idle_deaths_max = 3});
+  pools::AnyPool pool(GetParam(), {.workers = 2, .restart = {.idle_deaths_max = 3}});
   auto busy = pool.submit([to = shared.get()] { return wait_until_open(to); });
   pool_test::await([&] { return shared->pid != 0; });
   const auto zygotes = children_of(::getpid());
@@ -245,8 +245,9 @@ TEST_P(ProcessPoolFaults, RandomDeathsLoseNoFuture) {
     GTEST_SKIP() << "a worker that waits in this channel may not be killed";
   }
   // Workers may die as fast as they are started.
-  pools::AnyPool pool(GetParam(),
-                      {.workers = 2, .idle_deaths_max = std::numeric_limits<std::size_t>::max()});
+  pools::AnyPool pool(
+      GetParam(),
+      {.workers = 2, .restart = {.idle_deaths_max = std::numeric_limits<std::size_t>::max()}});
   std::atomic<int> answered{0};
   std::atomic<int> died{0};
   std::atomic<int> finished{0};
