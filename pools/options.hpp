@@ -41,8 +41,8 @@ struct Restart {
 };
 
 struct Options {
-  std::size_t workers = 0;  // 0: one for each CPU that this process may use
-  Initializer initializer;  // what each worker does before its first task
+  std::size_t workers = 0;    // 0: one for each CPU that this process may use
+  Initializer initializer{};  // what each worker does before its first task
   // Tasks that no worker has yet. 0: as many as memory holds.
   std::size_t queue_capacity = 0;
   WhenFull when_full = WhenFull::block;
@@ -50,14 +50,14 @@ struct Options {
   // The rest is for process pools.
   // Workers that are there though there is nothing to do; the others come when tasks do, and go
   // when they were idle for idle_timeout. None: all workers are there from the start.
-  std::optional<std::size_t> workers_min;
+  std::optional<std::size_t> workers_min{};
   std::chrono::milliseconds idle_timeout{60'000};
   // A worker is replaced after so many tasks, or when its resident memory is more than so much.
   // 0: never.
   std::size_t worker_tasks_max = 0;
   std::size_t worker_memory_bytes_max = 0;
-  Retry retry;  // of tasks that do not say otherwise (TaskOptions)
-  Restart restart;
+  Retry retry{};  // of tasks that do not say otherwise (TaskOptions)
+  Restart restart{};
   std::size_t prefetch = 2;       // tasks in a worker's channel; 1: none waits behind a running one
   std::size_t message_bytes = 0;  // longer tasks and results are cut; 0: what suits the channel
   // Allows construction when the process already has other threads. A worker then inherits every
@@ -72,7 +72,7 @@ struct TaskOptions {
   // After so long of running the worker is killed, and the task gets TaskTimedOut. 0: never. For
   // process pools: a thread cannot be killed.
   std::chrono::nanoseconds hard_timeout{0};
-  std::optional<Retry> retry;  // none: as Options says. For process pools
+  std::optional<Retry> retry{};  // none: as Options says. For process pools
 };
 
 // The workers that these options ask for. Throws std::invalid_argument when there are too many.
