@@ -1,6 +1,7 @@
 // A task: a function and its arguments, here, as bytes, and in a worker.
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <tuple>
 #include <type_traits>
@@ -64,6 +65,15 @@ void encode_call(Writer& out, F&& function, Args&&... args) {
 // In the worker: runs the call, and writes the answer. A task's exception is an answer.
 inline void answer_call(Reader& call, Writer& answer) {
   code_at<detail::Thunk>(decode<std::intptr_t>(call))(call, answer);
+}
+
+// The exception that an answer holds, or what decoding it throws; null where it holds a result.
+inline std::exception_ptr answer_error(Reader answer) {
+  try {
+    return decode<bool>(answer) ? nullptr : decode_exception(answer);
+  } catch (...) {
+    return std::current_exception();
+  }
 }
 
 // answer: [true][result] or [false][exception]. Throws the exception, and what decoding throws.

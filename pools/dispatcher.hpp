@@ -27,6 +27,7 @@
 
 #include "ipc/mapping.hpp"
 #include "pools/board.hpp"
+#include "pools/call.hpp"
 #include "pools/errors.hpp"
 #include "pools/future.hpp"
 #include "pools/options.hpp"
@@ -73,6 +74,32 @@ class Dispatcher final : public Engine {
     if (!collecting_) rouse_keeper();
   }
 
+  bool cancel(TaskState& state) override {
+    std::unique_lock lock(mutex_);
+    const auto job = std::find_if(queue_.begin(), queue_.end(),
+                                  [&](const JobPtr& each) { return each.get() == &state; });
+    if (job == queue_.end()) return state.phase() == Phase::cancelled;
+    const JobPtr cancelled = *job;
+    queue_.erase(job);
+    cancelled->resolve_cancelled();
+    resolved(cancelled);
+    if (collecting_) board_.ring();  // it may have been the last that the collector waits for
+    call_back(lock);
+    return true;
+  }
+
+  [[nodiscard]] bool running(const TaskState& state) override {
+    const std::unique_lock lock(mutex_);
+    return std::any_of(workers_.begin(), workers_.end(),
+                       [&](const WorkerLink& worker) { return worker.runs(state); });
+  }
+
+  void attend() override {
+    const std::unique_lock lock(mutex_);
+    attended_ = true;
+    if (!collecting_) rouse_keeper();
+  }
+
   bool wait(TaskState& state, ipc::Deadline deadline) override {
     std::unique_lock lock(mutex_);
     while (!state.ready()) {
@@ -80,6 +107,10 @@ class Dispatcher final : public Engine {
         follow(lock, state, deadline);
       } else {
         collect_until(lock, state, deadline);
+      }
+      if (!to_call_back_.empty()) {
+        if (!collecting_) pass_on();  // somebody else collects while this thread calls
+        call_back(lock);
       }
       if (!state.ready() && deadline.expired()) break;
     }
@@ -111,12 +142,13 @@ class Dispatcher final : public Engine {
 
   void terminate() {
     {
-      const std::unique_lock lock(mutex_);
+      std::unique_lock lock(mutex_);
       closed_ = true;
       if (!finished_) {
         finish(ipc::Deadline::now());
         fail_all(PoolTerminated());
       }
+      call_back(lock);
     }
     stop_keeper();
   }
@@ -140,7 +172,7 @@ class Dispatcher final : public Engine {
     for (std::size_t i = 0; i < workers_.size(); ++i) {
       if (workers_[i].condemned()) continue;
       try {
-        while (JobPtr job = workers_[i].pull()) resolve(*job);
+        while (const JobPtr job = workers_[i].pull()) answered(job);
       } catch (const std::exception&) {
         condemn(i);
       }
@@ -182,11 +214,11 @@ class Dispatcher final : public Engine {
     WorkerLink& worker = workers_[death.worker];
     // Not where the dead may hold a lock of the channel: what it sent last is lost then.
     if (waiter_may_be_killed_) {
-      while (JobPtr job = worker.pull_last()) resolve(*job);
+      while (const JobPtr job = worker.pull_last()) answered(job);
     }
     auto abandoned = worker.abandon();
     for (const JobPtr& job : abandoned.started) {
-      resolve(*job, std::make_exception_ptr(WorkerDied(death.pid, death.status, true)));
+      resolve(job, std::make_exception_ptr(WorkerDied(death.pid, death.status, true)));
     }
     // These have not run: they are the next ones, in their order.
     queue_.insert(queue_.begin(), abandoned.waiting.begin(), abandoned.waiting.end());
@@ -205,10 +237,33 @@ class Dispatcher final : public Engine {
     }
   }
 
-  void resolve(Job& job, std::exception_ptr error = nullptr) {
-    if (error == nullptr) idle_deaths_ = 0;
-    job.resolve(std::move(error));
-    if (--unresolved_ == 0 && closed_) settle();
+  void answered(const JobPtr& job) {
+    idle_deaths_ = 0;
+    Reader answer(job->answer);
+    answer.take(sizeof(MessageHeader));
+    resolve(job, answer_error(answer));
+  }
+
+  void resolve(const JobPtr& job, std::exception_ptr error) {
+    job->resolve(std::move(error));
+    resolved(job);
+  }
+
+  void resolved(const JobPtr& job) {
+    if (job->listened()) to_call_back_.push_back(job);
+    if (--unresolved_ > 0) return;
+    attended_ = false;
+    if (closed_) settle();
+  }
+
+  // Leaves the mutex while it calls.
+  void call_back(std::unique_lock<std::mutex>& lock) {
+    while (!to_call_back_.empty()) {
+      const auto jobs = std::exchange(to_call_back_, {});
+      lock.unlock();
+      for (const JobPtr& job : jobs) job->run_callbacks();
+      lock.lock();
+    }
   }
 
   void settle() {
@@ -219,7 +274,7 @@ class Dispatcher final : public Engine {
   template <class Error>
   void fail_all(const Error& error) {
     const auto fail = [&](const std::deque<JobPtr>& jobs) {
-      for (const JobPtr& job : jobs) resolve(*job, std::make_exception_ptr(error));
+      for (const JobPtr& job : jobs) resolve(job, std::make_exception_ptr(error));
     };
     for (WorkerLink& worker : workers_) {
       const auto [started, waiting] = worker.abandon();
@@ -269,7 +324,7 @@ class Dispatcher final : public Engine {
       const auto seen = board_.events.load(std::memory_order_acquire);  // partner: Board::ring
       while (collect()) {
       }
-      if (state.ready() || deadline.expired()) return;
+      if (state.ready() || !to_call_back_.empty() || deadline.expired()) return;
       lock.unlock();
       const bool rang = bell_.await(
           board_.bell, [&] { return board_.events.load(std::memory_order_acquire) != seen; },
@@ -308,7 +363,9 @@ class Dispatcher final : public Engine {
   enum class Pace : std::uint8_t { asleep, watching, feeding };
 
   [[nodiscard]] Pace keeper_pace() const {
+    if (!to_call_back_.empty()) return Pace::feeding;
     if (finished_ || unresolved_ == 0) return Pace::asleep;
+    if (attended_) return Pace::feeding;
     const bool owing = std::any_of(workers_.begin(), workers_.end(),
                                    [](const WorkerLink& worker) { return worker.owes(); });
     return !queue_.empty() || owing ? Pace::feeding : Pace::watching;
@@ -348,6 +405,7 @@ class Dispatcher final : public Engine {
         while (collect()) {
         }
       }
+      call_back(lock);
       // While tasks come and go it stays awake, so that submit() need not wake it.
       pace_ = submitted == submitted_ ? Pace::asleep : Pace::watching;
       pace_ =
@@ -386,11 +444,13 @@ class Dispatcher final : public Engine {
   std::uint64_t submitted_ = 0;
   std::uint64_t unresolved_ = 0;
   std::uint32_t deaths_seen_ = 0;
-  std::size_t idle_deaths_ = 0;  // in a row
-  bool closed_ = false;          // no more tasks
-  bool finished_ = false;        // no more processes
-  std::string broken_;           // why, when it is
-  TaskState settled_;            // closed, and every job resolved
+  std::size_t idle_deaths_ = 0;       // in a row
+  std::vector<JobPtr> to_call_back_;  // resolved, with callbacks that wait for the mutex's release
+  bool attended_ = false;             // there are callbacks to come
+  bool closed_ = false;               // no more tasks
+  bool finished_ = false;             // no more processes
+  std::string broken_;                // why, when it is
+  TaskState settled_;                 // closed, and every job resolved
 
   std::atomic<bool> collecting_{false};  // written under the mutex; a follower reads it without
   BellWait bell_;                        // the collector's

@@ -30,6 +30,18 @@ class PoolTerminated : public PoolError {
   PoolTerminated() : PoolError("the pool was terminated before this task was done") {}
 };
 
+// The task was cancelled before a worker had begun it: it has not run.
+class Cancelled : public PoolError {
+ public:
+  Cancelled() : PoolError("the task was cancelled before it was begun") {}
+};
+
+// What was waited for was not there at the deadline. It may come yet.
+class TimedOut : public PoolError {
+ public:
+  using PoolError::PoolError;
+};
+
 // The pool can run nothing any more; the text says why.
 class PoolBroken : public PoolError {
  public:

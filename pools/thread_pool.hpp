@@ -49,7 +49,7 @@ class CallTask final : public ResultTask<R> {
     if (holds_call_) std::destroy_at(&call_);
   }
 
-  void run() override {
+  void call() override {
     std::exception_ptr error;
     try {
       if constexpr (std::is_void_v<R>) {
@@ -153,7 +153,9 @@ class AnyThreadPool {
   void terminate() {
     close();
     for (const auto& task : queue_->drain()) {
+      if (!task->begin()) continue;
       task->resolve(std::make_exception_ptr(PoolTerminated()));
+      task->run_callbacks();
     }
     join();
   }

@@ -19,8 +19,16 @@ namespace pools {
 class ThreadTask : public TaskState {
  public:
   virtual ~ThreadTask() = default;
+  // Runs it and resolves it, unless it was cancelled. Does not throw.
+  void run() {
+    if (!begin()) return;
+    call();
+    run_callbacks();
+  }
+
+ protected:
   // Runs it and resolves it. Does not throw.
-  virtual void run() = 0;
+  virtual void call() = 0;
 };
 using ThreadTaskPtr = std::shared_ptr<ThreadTask>;
 
@@ -81,6 +89,19 @@ class ThreadQueue final : public TaskQueue {
     }
     return awaited.changed().await([&] { return awaited.ready(); }, deadline);
   }
+
+  bool cancel(TaskState& state) override {
+    if (!state.begin()) return state.phase() == Phase::cancelled;
+    state.resolve_cancelled();  // the queue still has it, and will find nothing to do
+    state.run_callbacks();
+    return true;
+  }
+
+  [[nodiscard]] bool running(const TaskState& state) override {
+    return state.phase() == Phase::running;
+  }
+
+  void attend() override {}  // threads take no notice of whether anybody waits
 
   void close() override {
     const auto sleeping = state_.with([](State& state) {

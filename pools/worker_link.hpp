@@ -1,6 +1,7 @@
 // A worker as its pool sees it: two channel ends, and the tasks that it has.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -69,6 +70,15 @@ class WorkerLink {
   [[nodiscard]] bool owes() const { return !cutter_.done(); }
   [[nodiscard]] bool accepts(std::size_t prefetch) const {
     return tasks_ && !condemned_ && !owes() && jobs_.size() < prefetch;
+  }
+
+  // Whether the worker has begun it.
+  [[nodiscard]] bool runs(const TaskState& state) const {
+    const auto job = std::find_if(jobs_.begin(), jobs_.end(),
+                                  [&](const JobPtr& each) { return each.get() == &state; });
+    return job != jobs_.end() &&
+           (*job)->number <=
+               slot_.started.load(std::memory_order_acquire);  // partner: Worker::serve
   }
 
   // Requires accepts(). push() sends it.
