@@ -168,6 +168,8 @@ struct AnyChannel {
   // Of what was packed. Throw NotSupported where the mechanism works between threads only.
   AnySender (*unpack_sender)(Parcel&);
   AnyReceiver (*unpack_receiver)(Parcel&);
+  // Gives this again: the address of a function can be told to another process of the program.
+  AnyChannel (*self)();
 };
 
 template <Channel C>
@@ -193,7 +195,8 @@ constexpr AnyChannel any_channel() {
             } else {
               throw NotSupported("this mechanism works between the threads of one process only");
             }
-          }};
+          },
+          .self = any_channel<C>};
 }
 
 // For TypeList::into.

@@ -31,9 +31,16 @@ class Parcel {
     std::memcpy(bytes_.data() + at, &value, sizeof value);
   }
 
+  // Whether something was lost on the way: there was no descriptor free, or it was too long.
+  [[nodiscard]] bool cut() const { return cut_; }
+
   // Both throw std::runtime_error when the parcel holds no more: it is not what it claims to be.
   Fd take_fd() {
-    if (next_fd_ == fds_.size()) throw std::runtime_error("parcel: a descriptor is missing");
+    if (next_fd_ == fds_.size()) {
+      throw std::runtime_error(
+          cut_ ? "parcel: cut short, probably at the limit of open files (ulimit -n)"
+               : "parcel: a descriptor is missing");
+    }
     return std::move(fds_[next_fd_++]);
   }
 
@@ -69,10 +76,7 @@ class Parcel {
     if (got.bytes == -1 && errno != ECONNRESET) throw_errno("recvmsg(SCM_RIGHTS)");
     if (got.bytes <= 0) return std::nullopt;
     parcel.bytes_.resize(static_cast<std::size_t>(got.bytes));
-    if (got.cut) {
-      throw std::runtime_error(
-          "parcel: cut short, probably at the limit of open files (ulimit -n)");
-    }
+    parcel.cut_ = got.cut;
     return parcel;
   }
 
@@ -82,6 +86,7 @@ class Parcel {
   std::vector<std::byte> bytes_{std::byte{0}};
   std::size_t next_fd_ = 0;
   std::size_t next_byte_ = 1;
+  bool cut_ = false;
 };
 
 }  // namespace ipc

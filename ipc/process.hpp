@@ -48,10 +48,23 @@ class Process {
   explicit Process(const std::function<int()>& main) {
     const pid_t parent = ::getpid();
     std::fflush(nullptr);  // or the child would print what is still buffered once more
-    pid_ = check("fork", [] { return ::fork(); });
-    if (pid_ == 0) run(parent, main);
-    pidfd_ = Fd(
-        static_cast<int>(check("pidfd_open", [&] { return ::syscall(SYS_pidfd_open, pid_, 0); })));
+    const pid_t child = check("fork", [] { return ::fork(); });
+    if (child == 0) run(parent, main);
+    *this = adopt(child);
+  }
+
+  // Takes over a child that was made otherwise, by posix_spawn(3) say. Ends it if it throws.
+  static Process adopt(pid_t child) {
+    Process process;
+    process.pidfd_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
+    if (!process.pidfd_.valid()) {
+      const int error = errno;
+      ::kill(child, SIGKILL);
+      retry_interrupted([&] { return ::waitpid(child, nullptr, 0); });
+      throw_errno("pidfd_open", error);
+    }
+    process.pid_ = child;
+    return process;
   }
 
   Process(Process&& other) noexcept
@@ -73,6 +86,12 @@ class Process {
 
   void kill(int signal) const {
     ::syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0);
+  }
+
+  // Lets go of it and lets it live: in another child, which has inherited this copy.
+  void disown() {
+    pid_ = -1;
+    pidfd_.reset();
   }
 
   // Waits for the end of the child and releases it; nothing at the deadline.

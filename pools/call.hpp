@@ -48,7 +48,7 @@ void run_call(Reader& call, Writer& answer) {
 
 }  // namespace detail
 
-// call:   [offset of the thunk][function][arguments]
+// call:   [address of the thunk][function][arguments]
 template <class F, class... Args>
 void encode_call(Writer& out, F&& function, Args&&... args) {
   using Function = std::decay_t<F>;
@@ -57,14 +57,22 @@ void encode_call(Writer& out, F&& function, Args&&... args) {
                 "pointer or a lambda whose captures are trivially copyable; pass the rest as "
                 "arguments");
   const Function& callable = function;
-  encode(out, code_offset(&detail::run_call<Function, std::decay_t<Args>...>));
+  encode<detail::Thunk>(out, &detail::run_call<Function, std::decay_t<Args>...>);
   encode<Function>(out, callable);
   (encode<std::decay_t<Args>>(out, std::forward<Args>(args)), ...);
 }
 
 // In the worker: runs the call, and writes the answer. A task's exception is an answer.
 inline void answer_call(Reader& call, Writer& answer) {
-  code_at<detail::Thunk>(decode<std::intptr_t>(call))(call, answer);
+  detail::Thunk thunk = nullptr;
+  try {
+    thunk = decode<detail::Thunk>(call);
+  } catch (const std::exception&) {  // of a library that this process does not have
+    encode(answer, false);
+    encode_current_exception(answer);
+    return;
+  }
+  thunk(call, answer);
 }
 
 // The exception that an answer holds, or what decoding it throws; null where it holds a result.

@@ -30,6 +30,8 @@
 #include <cereal/types/variant.hpp>
 #include <cereal/types/vector.hpp>
 
+#include "pools/code.hpp"
+
 namespace pools {
 
 class Writer {
@@ -80,9 +82,6 @@ concept PointsElsewhere = (std::is_pointer_v<T> && !std::is_function_v<std::remo
                            std::ranges::contiguous_range<T>);
 
 template <class T>
-concept FunctionPointer = std::is_pointer_v<T> && std::is_function_v<std::remove_pointer_t<T>>;
-
-template <class T>
 concept PlainBytes = std::is_trivially_copyable_v<T>;
 
 // std::string, and std::vector of plain values.
@@ -108,20 +107,6 @@ constexpr void check_encodable() {
                 "this argument or result of a task cannot cross processes: it has to be trivially "
                 "copyable, or default constructible with a serialize() for cereal (for a type of "
                 "the standard library: include its <cereal/types/...>)");
-}
-
-// Code is named by its distance from this function: the same in every process of this program,
-// even where the program is loaded at another address.
-inline void code_origin() {}
-
-template <FunctionPointer F>
-std::intptr_t code_offset(F function) {
-  return reinterpret_cast<std::intptr_t>(function) - reinterpret_cast<std::intptr_t>(&code_origin);
-}
-
-template <FunctionPointer F>
-F code_at(std::intptr_t offset) {
-  return reinterpret_cast<F>(reinterpret_cast<std::intptr_t>(&code_origin) + offset);
 }
 
 namespace detail {
@@ -164,8 +149,7 @@ template <class T>
 void encode(Writer& out, const T& value) {
   check_encodable<T>();
   if constexpr (FunctionPointer<T>) {
-    const std::intptr_t offset = code_offset(value);
-    out.put(&offset, sizeof offset);
+    encode(out, code_address(value));
   } else if constexpr (PlainBytes<T>) {
     out.put(&value, sizeof value);
   } else if constexpr (PlainSequence<T>) {
@@ -184,7 +168,7 @@ template <class T>
 T decode(Reader& in) {
   check_encodable<T>();
   if constexpr (FunctionPointer<T>) {
-    return code_at<T>(decode<std::intptr_t>(in));
+    return code_at<T>(decode<CodeAddress>(in));
   } else if constexpr (PlainBytes<T>) {
     std::array<std::byte, sizeof(T)> bytes;
     std::memcpy(bytes.data(), in.take(sizeof(T)).data(), sizeof(T));

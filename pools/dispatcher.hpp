@@ -33,7 +33,7 @@
 #include "pools/options.hpp"
 #include "pools/worker.hpp"
 #include "pools/worker_link.hpp"
-#include "pools/zygote.hpp"
+#include "pools/zygote_client.hpp"
 
 namespace pools {
 
@@ -47,17 +47,17 @@ class Dispatcher final : public Engine {
         waiter_may_be_killed_(channel.traits.waiter_may_be_killed),
         memory_(Board::create()),
         board_(memory_.as<Board>()),
-        zygote_(board_,
-                [this, channel, piece_bytes](std::size_t worker, ipc::Parcel& ends) {
-                  Worker(channel, ends, board_, board_.workers[worker], piece_bytes).serve();
-                }),
+        channel_(channel),
+        piece_bytes_(piece_bytes),
+        zygote_(options, memory_),
         bell_(channel.traits) {
     const std::size_t workers = worker_count(options);
     workers_.reserve(workers);
     for (std::size_t i = 0; i < workers; ++i) {
       workers_.emplace_back(channel, board_.workers[i], piece_bytes);
-      if (!start(i)) throw PoolBroken("the zygote is gone");
+      if (!start(i)) throw PoolBroken(zygote_.why_gone());
     }
+    zygote_.confirm();
   }
 
   [[nodiscard]] std::size_t workers() const { return workers_.size(); }
@@ -163,7 +163,8 @@ class Dispatcher final : public Engine {
   // Takes in what there is and sends what can be sent. True when a job was resolved.
   bool collect() {
     const std::uint64_t before = unresolved_;
-    // Partner: ZygoteLoop::report. What a worker sent before its death is in its channel by now.
+    // Partner: ZygoteLoop::report_death. What a worker sent before its death is in its channel by
+    // now.
     const auto deaths = board_.deaths.load(std::memory_order_acquire);
     if (deaths != deaths_seen_) {
       deaths_seen_ = deaths;
@@ -198,7 +199,8 @@ class Dispatcher final : public Engine {
   }
 
   bool start(std::size_t worker) {
-    ipc::Parcel order = Zygote::start_order(worker);
+    ipc::Parcel order = ZygoteClient::start_order(worker, worker_main);
+    put_worker_order(order, channel_, piece_bytes_);
     workers_[worker].open(order);
     return zygote_.start(order);
   }
@@ -207,7 +209,7 @@ class Dispatcher final : public Engine {
   void condemn(std::size_t worker) {
     if (workers_[worker].condemned()) return;
     workers_[worker].condemn();
-    if (!zygote_.kill(worker)) break_pool("the zygote is gone");
+    if (!zygote_.kill(worker)) break_pool(zygote_.why_gone());
   }
 
   void bury(const DeathReport& death) {
@@ -231,7 +233,7 @@ class Dispatcher final : public Engine {
       return;
     }
     try {
-      if (!start(death.worker)) break_pool("the zygote is gone");
+      if (!start(death.worker)) break_pool(zygote_.why_gone());
     } catch (const std::exception& error) {
       break_pool(std::string("a dead worker cannot be replaced: ") + error.what());
     }
@@ -354,7 +356,7 @@ class Dispatcher final : public Engine {
 
   // With nobody to tell why, a pool without its zygote would wait for ever.
   void check_zygote() {
-    if (!finished_ && !zygote_.alive()) break_pool("the zygote is gone");
+    if (!finished_ && !zygote_.alive()) break_pool(zygote_.why_gone());
   }
 
   // --- The keeper ---
@@ -436,9 +438,11 @@ class Dispatcher final : public Engine {
   const bool waiter_may_be_killed_;  // while it uses the channel
   ipc::Mapping memory_;
   Board& board_;
+  const ipc::AnyChannel channel_;
+  const std::size_t piece_bytes_;
 
   std::mutex mutex_;
-  Zygote zygote_;
+  ZygoteClient zygote_;
   std::vector<WorkerLink> workers_;
   std::deque<JobPtr> queue_;  // that no worker has yet, or has any more
   std::uint64_t submitted_ = 0;

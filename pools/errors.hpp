@@ -48,6 +48,15 @@ class PoolBroken : public PoolError {
   explicit PoolBroken(const std::string& why) : PoolError("the pool is broken: " + why) {}
 };
 
+// A copy of a pool or of a zygote was used in a process that was forked from the one that made it.
+class WrongProcess : public PoolError {
+ public:
+  explicit WrongProcess(const std::string& what)
+      : PoolError(what +
+                  " belongs to the process that made it, and this is one that was forked from it: "
+                  "make another one here") {}
+};
+
 // submit() to a pool of WhenFull::reject that has as many waiting tasks as it may have.
 class QueueFull : public PoolError {
  public:

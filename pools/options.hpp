@@ -40,6 +40,15 @@ struct Restart {
   std::chrono::milliseconds pause_max{100};
 };
 
+// Of what worker processes are copies: of a zygote, a process that is forked
+enum class StartMethod : std::uint8_t {
+  zygote,  // where the program says: Options::zygote, or else when the pool is made
+  fork,    // when the pool is made, always: workers see everything that exists then
+  spawn    // from the program started anew: nothing is inherited (serve_if_spawned())
+};
+
+class Zygote;
+
 struct Options {
   std::size_t workers = 0;    // 0: one for each CPU that this process may use
   Initializer initializer{};  // what each worker does before its first task
@@ -48,6 +57,9 @@ struct Options {
   WhenFull when_full = WhenFull::block;
 
   // The rest is for process pools.
+  // Without a zygote that was made before, zygote and fork require a process with one thread.
+  StartMethod start = StartMethod::zygote;
+  const Zygote* zygote = nullptr;  // outlives the pool; may serve several
   // Workers that are there though there is nothing to do; the others come when tasks do, and go
   // when they were idle for idle_timeout. None: all workers are there from the start.
   std::optional<std::size_t> workers_min{};

@@ -19,7 +19,6 @@
 #include "pools/dispatcher.hpp"
 #include "pools/map.hpp"
 #include "pools/options.hpp"
-#include "pools/program_threads.hpp"
 
 namespace pools {
 
@@ -32,10 +31,10 @@ namespace pools {
 // only: one that was forked from it must not use its copy, nor destroy it.
 class AnyProcessPool {
  public:
-  // Requires that the process has one thread, or Options::fork_with_threads: workers are forked
-  // from a copy of the process as it is now. Throws std::logic_error otherwise,
-  // std::invalid_argument for options that cannot be and for a channel that works between threads
-  // only, std::system_error when the system refuses.
+  // Requires that the process has one thread, unless Options::zygote, Options::start or
+  // Options::fork_with_threads say otherwise: std::logic_error. Throws std::invalid_argument for
+  // options that cannot be and for a channel that works between threads only, std::system_error
+  // when the system refuses.
   explicit AnyProcessPool(const ipc::AnyChannel& channel, const Options& options = {})
       : dispatcher_(std::make_shared<Dispatcher>(channel, checked(channel, options),
                                                  piece_bytes(channel, options))) {}
@@ -105,12 +104,6 @@ class AnyProcessPool {
       throw std::invalid_argument(std::string(channel.name) +
                                   " works between the threads of one process; take a channel that "
                                   "crosses processes, or a thread pool");
-    }
-    const std::size_t threads = program_threads();
-    if (threads > 1 && !options.fork_with_threads) {
-      throw std::logic_error(
-          "a process pool is made before the process has threads, this one has " +
-          std::to_string(threads) + ": make it earlier, or see Options::fork_with_threads");
     }
     return options;
   }

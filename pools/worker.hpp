@@ -13,6 +13,11 @@
 
 namespace pools {
 
+// The life of a worker process (WorkerMain). The order has what put_worker_order() puts there.
+void worker_main(std::size_t worker, Board& board, ipc::Parcel& order);
+// Followed by the worker's ends of the channels.
+void put_worker_order(ipc::Parcel& order, const ipc::AnyChannel& channel, std::size_t piece_bytes);
+
 class Worker {
  public:
   // Unpacks its ends: the receiver of tasks first.
