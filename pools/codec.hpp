@@ -81,6 +81,13 @@ concept PointsElsewhere = (std::is_pointer_v<T> && !std::is_function_v<std::remo
                           (std::ranges::view<T> && std::ranges::borrowed_range<T> &&
                            std::ranges::contiguous_range<T>);
 
+// A callable around another one: it travels as that does, so that a function pointer is found
+// again.
+template <class T>
+concept WrapsFunction = requires(const T& wrapper) {
+  { wrapper.function } -> std::convertible_to<typename T::Wrapped>;
+};
+
 template <class T>
 concept PlainBytes = std::is_trivially_copyable_v<T>;
 
@@ -150,6 +157,8 @@ void encode(Writer& out, const T& value) {
   check_encodable<T>();
   if constexpr (FunctionPointer<T>) {
     encode(out, code_address(value));
+  } else if constexpr (WrapsFunction<T>) {
+    encode(out, value.function);
   } else if constexpr (PlainBytes<T>) {
     out.put(&value, sizeof value);
   } else if constexpr (PlainSequence<T>) {
@@ -169,6 +178,8 @@ T decode(Reader& in) {
   check_encodable<T>();
   if constexpr (FunctionPointer<T>) {
     return code_at<T>(decode<CodeAddress>(in));
+  } else if constexpr (WrapsFunction<T>) {
+    return T{decode<typename T::Wrapped>(in)};
   } else if constexpr (PlainBytes<T>) {
     std::array<std::byte, sizeof(T)> bytes;
     std::memcpy(bytes.data(), in.take(sizeof(T)).data(), sizeof(T));

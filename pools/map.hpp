@@ -22,6 +22,7 @@ namespace detail {
 
 template <class F>
 struct MapChunk {
+  using Wrapped = F;
   F function;
 
   template <class T>
@@ -35,6 +36,7 @@ struct MapChunk {
 
 template <class F>
 struct ForEachChunk {
+  using Wrapped = F;
   F function;
 
   template <class T>
