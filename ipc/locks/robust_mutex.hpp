@@ -2,7 +2,9 @@
 // (pthread_mutexattr_setrobust(3)).
 #pragma once
 
+#include <linux/futex.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <optional>
@@ -49,6 +51,13 @@ class RobustMutex {
   }
 
   void unlock() { ::pthread_mutex_unlock(&mutex_); }
+
+  // Whether the calling thread has it: the word that the kernel looks through when a thread ends
+  // has its number (set_robust_list(2)).
+  [[nodiscard]] bool is_mine() const {
+    const int word = __atomic_load_n(&mutex_.__data.__lock, __ATOMIC_RELAXED);
+    return (word & FUTEX_TID_MASK) == ::gettid();
+  }
 
   // Waits until the condition is signalled, or for no reason. Requires the lock, and has it then.
   Locked wait(pthread_cond_t& condition) {
