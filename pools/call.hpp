@@ -23,26 +23,20 @@ concept Callable = std::invocable < std::decay_t<F>
 
 namespace detail {
 
-// The code that runs a task of these types in a worker: the message says where it is.
+// The code that runs a task of these types in a worker: the message says where it is. Throws what
+// the task throws, and what decoding and encoding throw.
 using Thunk = void (*)(Reader& call, Writer& answer);
 
 template <class F, class... Args>
 void run_call(Reader& call, Writer& answer) {
-  const auto answer_begin = answer.size();
-  try {
-    auto function = decode<F>(call);
-    // Braces: the arguments are read in the order in which they were written.
-    std::tuple<Args...> arguments{decode<Args>(call)...};
-    encode(answer, true);
-    if constexpr (std::is_void_v<ResultOf<F, Args...>>) {
-      std::apply(function, std::move(arguments));
-    } else {
-      encode<ResultOf<F, Args...>>(answer, std::apply(function, std::move(arguments)));
-    }
-  } catch (...) {
-    answer.truncate(answer_begin);
-    encode(answer, false);
-    encode_current_exception(answer);
+  auto function = decode<F>(call);
+  // Braces: the arguments are read in the order in which they were written.
+  std::tuple<Args...> arguments{decode<Args>(call)...};
+  encode(answer, true);
+  if constexpr (std::is_void_v<ResultOf<F, Args...>>) {
+    std::apply(function, std::move(arguments));
+  } else {
+    encode<ResultOf<F, Args...>>(answer, std::apply(function, std::move(arguments)));
   }
 }
 
@@ -62,18 +56,12 @@ void encode_call(Writer& out, F&& function, Args&&... args) {
   (encode<std::decay_t<Args>>(out, std::forward<Args>(args)), ...);
 }
 
-// In the worker: runs the call, and writes the answer. A task's exception is an answer.
-inline void answer_call(Reader& call, Writer& answer) {
-  detail::Thunk thunk = nullptr;
-  try {
-    thunk = decode<detail::Thunk>(call);
-  } catch (const std::exception&) {  // of a library that this process does not have
-    encode(answer, false);
-    encode_current_exception(answer);
-    return;
-  }
-  thunk(call, answer);
-}
+// In the worker: runs the call, and writes the answer. An exception is an answer.
+void answer_call(Reader& call, Writer& answer);
+
+// The answer of a call that could not be run, or that threw. Requires to be called in a handler.
+// Forgets what was written after the first `begin` bytes.
+void answer_failure(Writer& answer, std::size_t begin);
 
 // The exception that an answer holds, or what decoding it throws; null where it holds a result.
 inline std::exception_ptr answer_error(Reader answer) {

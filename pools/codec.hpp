@@ -31,33 +31,14 @@
 #include <cereal/types/vector.hpp>
 
 #include "pools/code.hpp"
+#include "pools/writer.hpp"
 
 namespace pools {
 
-class Writer {
- public:
-  // Leaves `prefix_bytes` for a header that is filled in later.
-  explicit Writer(std::size_t prefix_bytes = 0) {
-    bytes_.reserve(prefix_bytes + 256);  // most messages are short, and then are allocated once
-    bytes_.resize(prefix_bytes);
-  }
-
-  void put(const void* data, std::size_t bytes) {
-    const auto* from = static_cast<const std::byte*>(data);
-    bytes_.insert(bytes_.end(), from, from + bytes);
-  }
-  [[nodiscard]] std::size_t size() const { return bytes_.size(); }
-  // Forgets what was written after the first `size` bytes.
-  void truncate(std::size_t size) { bytes_.resize(size); }
-  [[nodiscard]] std::vector<std::byte>& bytes() { return bytes_; }
-
- private:
-  std::vector<std::byte> bytes_;
-};
-
+// What a Writer wrote after its prefix.
 class Reader {
  public:
-  explicit Reader(std::span<const std::byte> bytes) : bytes_(bytes) {}
+  explicit Reader(std::span<const std::byte> bytes) : bytes_(bytes), all_(bytes.size()) {}
 
   // Throws std::runtime_error when there is less.
   std::span<const std::byte> take(std::size_t bytes) {
@@ -69,10 +50,13 @@ class Reader {
     bytes_ = bytes_.subspan(bytes);
     return taken;
   }
+  // Leaves out what Writer::align() wrote.
+  void align(std::size_t alignment) { take(Writer::padding(all_ - bytes_.size(), alignment)); }
   [[nodiscard]] std::span<const std::byte> left() const { return bytes_; }
 
  private:
-  std::span<const std::byte> bytes_;
+  std::span<const std::byte> bytes_;  // that are left
+  std::size_t all_;
 };
 
 // Points to memory of this process, which another one does not have.
@@ -150,6 +134,23 @@ class ReaderBuffer final : public std::streambuf {
   Reader& in_;
 };
 
+template <PlainSequence T>
+T decode_sequence(std::span<const std::byte> bytes) {
+  using Value = std::ranges::range_value_t<T>;
+  const std::size_t size = bytes.size() / sizeof(Value);
+  // Made from the values at once, where they are aligned: resize() would write each one twice.
+  if constexpr (std::constructible_from<T, const Value*, const Value*>) {
+    if (reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(Value) == 0) {
+      const auto* const values = reinterpret_cast<const Value*>(bytes.data());
+      return T(values, values + size);
+    }
+  }
+  T value;
+  value.resize(size);
+  if (size > 0) std::memcpy(std::ranges::data(value), bytes.data(), bytes.size());
+  return value;
+}
+
 }  // namespace detail
 
 template <class T>
@@ -164,6 +165,7 @@ void encode(Writer& out, const T& value) {
   } else if constexpr (PlainSequence<T>) {
     const std::size_t size = std::ranges::size(value);
     out.put(&size, sizeof size);
+    out.align(alignof(std::ranges::range_value_t<T>));
     out.put(std::ranges::data(value), size * sizeof(std::ranges::range_value_t<T>));
   } else if constexpr (Serializable<T>) {
     detail::WriterBuffer buffer(out);
@@ -187,15 +189,12 @@ T decode(Reader& in) {
   } else if constexpr (PlainSequence<T>) {
     using Value = std::ranges::range_value_t<T>;
     const auto size = decode<std::size_t>(in);
+    in.align(alignof(Value));
     if (size > in.left().size() / sizeof(Value)) {
       throw std::runtime_error("message ends early: a sequence claims " + std::to_string(size) +
                                " values");
     }
-    T value;
-    value.resize(size);
-    const auto bytes = in.take(size * sizeof(Value));
-    if (size > 0) std::memcpy(std::ranges::data(value), bytes.data(), bytes.size());
-    return value;
+    return detail::decode_sequence<T>(in.take(size * sizeof(Value)));
   } else if constexpr (Serializable<T>) {
     detail::ReaderBuffer buffer(in);
     std::istream stream(&buffer);

@@ -51,16 +51,21 @@ class Dispatcher final : public Engine {
         piece_bytes_(piece_bytes),
         zygote_(options, memory_),
         bell_(channel.traits) {
+    if (options.shared_memory_bytes > 0) {
+      long_calls_ = std::make_shared<ArenaOwner>(Arena::create(), options.shared_memory_bytes);
+    }
     const std::size_t workers = worker_count(options);
     workers_.reserve(workers);
     for (std::size_t i = 0; i < workers; ++i) {
-      workers_.emplace_back(channel, board_.workers[i], piece_bytes);
+      workers_.emplace_back(channel, board_.workers[i], piece_bytes, long_calls_);
       if (!start(i)) throw PoolBroken(zygote_.why_gone());
     }
     zygote_.confirm();
   }
 
   [[nodiscard]] std::size_t workers() const { return workers_.size(); }
+  // Where long calls are written, or none.
+  [[nodiscard]] ArenaOwner* long_calls() const { return long_calls_.get(); }
 
   // Throws PoolClosed or PoolBroken. Never waits for room.
   void submit(JobPtr job) {
@@ -241,9 +246,7 @@ class Dispatcher final : public Engine {
 
   void answered(const JobPtr& job) {
     idle_deaths_ = 0;
-    Reader answer(job->answer);
-    answer.take(sizeof(MessageHeader));
-    resolve(job, answer_error(answer));
+    resolve(job, answer_error(Reader(job->answer.body())));
   }
 
   void resolve(const JobPtr& job, std::exception_ptr error) {
@@ -443,6 +446,7 @@ class Dispatcher final : public Engine {
 
   std::mutex mutex_;
   ZygoteClient zygote_;
+  std::shared_ptr<ArenaOwner> long_calls_;
   std::vector<WorkerLink> workers_;
   std::deque<JobPtr> queue_;  // that no worker has yet, or has any more
   std::uint64_t submitted_ = 0;

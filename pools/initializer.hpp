@@ -23,7 +23,7 @@ class Initializer {
       Initializer(F&& function, Args&&... args) {
     Writer call;
     encode_call(call, std::forward<F>(function), std::forward<Args>(args)...);
-    call_ = std::move(call.bytes());
+    call_.assign(call.bytes().begin(), call.bytes().end());
   }
   explicit Initializer(std::vector<std::byte> call) : call_(std::move(call)) {}
 

@@ -1,6 +1,8 @@
 // Tasks and answers of any size over a channel that carries pieces.
 //
-//   message: [header][body]      piece 1: [header][begin of the body]   piece 2...: [the rest]
+//   short:   [header][body]
+//   cut:     piece 1: [header][begin of the body]   piece 2...: [the rest]
+//   shared:  [header]   the body is in an arena, and the header says where (pools/arena.hpp)
 //
 // A channel has one sender, so the pieces of a message follow each other. All are as long as the
 // channel carries, except for the last.
@@ -15,26 +17,44 @@
 #include <vector>
 
 #include "ipc/channel.hpp"
+#include "pools/arena.hpp"
+#include "pools/writer.hpp"
 
 namespace pools {
 
-struct MessageHeader {
-  std::uint64_t bytes;  // of the whole message
+// Its size keeps the body aligned as the message is.
+struct alignas(16) MessageHeader {
+  std::uint64_t bytes;  // of the message in the channel
   std::uint64_t task;   // 0 in place of a task: nothing comes any more
+  Extent shared{};      // of the whole message, when it is in shared memory
 };
 
-using Message = std::vector<std::byte>;
-
-// Fills in the header of a message that is otherwise ready.
-inline void set_header(Message& message, std::uint64_t task) {
-  const MessageHeader header{.bytes = message.size(), .task = task};
-  std::memcpy(message.data(), &header, sizeof header);
+// Fills in the header of a message that is otherwise ready, and gives what goes through the
+// channel.
+inline ipc::Bytes set_header(Writer& message, std::uint64_t task) {
+  MessageHeader header{.bytes = message.size(), .task = task};
+  if (message.block().valid()) {
+    header.shared = {.offset = message.block().offset(), .bytes = message.size()};
+    header.bytes = sizeof header;
+  }
+  std::memcpy(message.bytes().data(), &header, sizeof header);
+  return message.bytes().first(header.bytes);
 }
 
+// Requires a message, or its first piece.
 inline MessageHeader header_of(ipc::Bytes message) {
   MessageHeader header;
   std::memcpy(&header, message.data(), sizeof header);
   return header;
+}
+
+// Throws std::runtime_error when there is none: the message is shorter than its header.
+inline ipc::Bytes body_of(ipc::Bytes message) {
+  if (message.size() < sizeof(MessageHeader)) {
+    throw std::runtime_error("not a message of a pool: " + std::to_string(message.size()) +
+                             " bytes are no header");
+  }
+  return message.subspan(sizeof(MessageHeader));
 }
 
 // Where the next piece of an outgoing message begins, and whether there is one.
@@ -86,6 +106,11 @@ class Joiner {
   [[nodiscard]] ipc::Bytes view() const {
     return message_.empty() ? std::span(piece_).first(bytes_) : std::span(message_);
   }
+  // The same, for good.
+  [[nodiscard]] std::vector<std::byte> take() {
+    if (!message_.empty()) return std::move(message_);
+    return {piece_.begin(), piece_.begin() + static_cast<std::ptrdiff_t>(bytes_)};
+  }
 
  private:
   void begin() {
@@ -99,9 +124,26 @@ class Joiner {
   }
 
   std::vector<std::byte> piece_;  // all of a message that has one piece
-  Message message_;
+  std::vector<std::byte> message_;
   std::size_t have_ = 0;
   std::size_t bytes_ = 0;
+};
+
+// An answer that has arrived: bytes of this process, or a loan.
+class Answer {
+ public:
+  Answer() = default;
+  // Throw as body_of() does.
+  explicit Answer(std::vector<std::byte> message)
+      : message_(std::move(message)), body_(body_of(message_)) {}
+  explicit Answer(Loan loan) : loan_(std::move(loan)), body_(body_of(loan_.bytes())) {}
+
+  [[nodiscard]] ipc::Bytes body() const { return body_; }
+
+ private:
+  std::vector<std::byte> message_;  // one of the two
+  Loan loan_;
+  ipc::Bytes body_;
 };
 
 }  // namespace pools

@@ -55,13 +55,13 @@ class AnyProcessPool {
   auto submit(F&& function, Args&&... args) -> Future<ResultOf<F, Args...>> {
     using R = ResultOf<F, Args...>;
     if constexpr (!std::is_void_v<R>) check_encodable<R>();
-    Writer call(sizeof(MessageHeader));
+    Writer call(sizeof(MessageHeader), dispatcher_->long_calls());
     encode_call(call, std::forward<F>(function), std::forward<Args>(args)...);
-    auto job = std::make_shared<Job>(std::move(call.bytes()));
+    auto job = std::make_shared<Job>(std::move(call));
     dispatcher_->submit(job);
     return {std::move(job), dispatcher_, [](TaskState& state) {
-              Reader answer(static_cast<Job&>(state).answer);
-              answer.take(sizeof(MessageHeader));
+              const Answer message = std::move(static_cast<Job&>(state).answer);
+              Reader answer(message.body());
               return decode_answer<R>(answer);
             }};
   }

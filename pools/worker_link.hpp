@@ -1,15 +1,16 @@
-// A worker as its pool sees it: two channel ends, and the tasks that it has.
+// A worker as its pool sees it: two channel ends, shared memory for what is long, and the tasks
+// that it has.
 #pragma once
 
 #include <algorithm>
 #include <deque>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <utility>
 
 #include "ipc/any_channel.hpp"
 #include "ipc/parcel.hpp"
+#include "pools/arena.hpp"
 #include "pools/board.hpp"
 #include "pools/future.hpp"
 #include "pools/message.hpp"
@@ -18,50 +19,27 @@ namespace pools {
 
 // A task from submit() to its answer.
 struct Job : TaskState {
-  explicit Job(Message call) : message(std::move(call)) {}
+  explicit Job(Writer message) : call(std::move(message)) {}
 
   std::uint64_t number = 0;  // among those that its worker was given
-  Message message;  // the call, kept until it is answered: a worker may die before it begins
-  Message answer;   // what its future decodes
+  // Kept until it is answered, since a worker may die before it begins; else until that worker is
+  // dead, which reads a long call where it lies.
+  Writer call;
+  Answer answer;  // what its future decodes
 };
 using JobPtr = std::shared_ptr<Job>;
 
 // Nothing here blocks. Belongs to one thread at a time.
 class WorkerLink {
  public:
-  WorkerLink(const ipc::AnyChannel& channel, WorkerSlot& slot, std::size_t piece_bytes)
-      : channel_(channel),
-        slot_(slot),
-        piece_bytes_(piece_bytes),
-        joiner_(piece_bytes),
-        cutter_(piece_bytes) {}
+  // `long_calls`: where the pool writes long calls; none: all go through the channel.
+  WorkerLink(const ipc::AnyChannel& channel, WorkerSlot& slot, std::size_t piece_bytes,
+             std::shared_ptr<ArenaOwner> long_calls);
 
   // Opens new channels and packs the worker's ends. Whatever the predecessor may have torn goes
   // away with the old ones.
-  void open(ipc::Parcel& ends) {
-    tasks_.reset();
-    answers_.reset();
-    const ipc::Options options{.message_bytes = piece_bytes_,
-                               .capacity = {.bytes = capacity_bytes, .messages = capacity_messages},
-                               .handed_over = true};
-    auto [task_sender, task_receiver] = channel_.open(options);
-    auto [answer_sender, answer_receiver] = channel_.open(options);
-    std::move(task_receiver).pack(ends);
-    std::move(answer_sender).pack(ends);
-    tasks_.emplace(std::move(task_sender));
-    answers_.emplace(std::move(answer_receiver));
-    joiner_ = Joiner(piece_bytes_);
-    cutter_ = Cutter(piece_bytes_);
-    received_ = 0;
-    slot_.started.store(0, std::memory_order_relaxed);  // sendmsg(2) orders both before the start
-    slot_.sent.store(0, std::memory_order_relaxed);
-    condemned_ = false;
-  }
-
-  void close() {
-    tasks_.reset();
-    answers_.reset();
-  }
+  void open(ipc::Parcel& ends);
+  void close();
 
   [[nodiscard]] std::size_t load() const { return jobs_.size(); }
   [[nodiscard]] bool condemned() const { return condemned_; }
@@ -82,73 +60,25 @@ class WorkerLink {
   }
 
   // Requires accepts(). push() sends it.
-  void give(JobPtr job) {
-    job->number = ++given_;
-    set_header(job->message, job->number);
-    cutter_.begin(job->message);
-    jobs_.push_back(std::move(job));
-  }
-
+  void give(JobPtr job);
   // Sends as many pieces as there is room for. False when the channel is of no use any more.
-  bool push() {
-    try {
-      while (owes()) {
-        const auto outcome = tasks_->send(cutter_.piece(), ipc::Deadline::now());
-        if (outcome != ipc::Outcome::done) return outcome == ipc::Outcome::timed_out;
-        cutter_.sent();
-      }
-      return true;
-    } catch (const std::exception&) {
-      return false;
-    }
-  }
+  bool push();
 
   // The next job with its answer, if it is there. Throws when the channel or what came over it is
   // of no use any more.
-  JobPtr pull() {
-    while (answers_ && has_news()) {
-      if (!receive()) return nullptr;
-      if (joiner_.whole()) return answered();
-    }
-    return nullptr;
-  }
-
+  JobPtr pull();
   // The same for a dead worker, who may have sent a piece without counting it.
-  JobPtr pull_last() {
-    try {
-      while (answers_ && receive()) {
-        if (joiner_.whole()) return answered();
-      }
-    } catch (const std::exception&) {
-      answers_.reset();  // torn by the death: what was whole has been taken
-    }
-    return nullptr;
-  }
+  JobPtr pull_last();
 
   // Takes the jobs back from a dead worker, with those that it may have run first.
   struct Abandoned {
     std::deque<JobPtr> started;
     std::deque<JobPtr> waiting;
   };
-  Abandoned abandon() {
-    Abandoned abandoned;
-    const auto started = slot_.started.load(std::memory_order_acquire);  // partner: Worker::serve
-    for (JobPtr& job : std::exchange(jobs_, {})) {
-      auto& to = job->number <= started ? abandoned.started : abandoned.waiting;
-      to.push_back(std::move(job));
-    }
-    cutter_ = Cutter(piece_bytes_);
-    return abandoned;
-  }
+  Abandoned abandon();
 
   // Tells the worker that there are no more tasks. Requires that it has none.
-  void stop() {
-    Message message(sizeof(MessageHeader));
-    set_header(message, 0);
-    cutter_.begin(message);
-    if (tasks_) push();
-    cutter_ = Cutter(piece_bytes_);
-  }
+  void stop();
 
  private:
   // Modest: a task waits in the pool's memory, not here, and eight POSIX queues of this size fit
@@ -159,31 +89,14 @@ class WorkerLink {
   [[nodiscard]] bool has_news() const {
     return slot_.sent.load(std::memory_order_acquire) != received_;  // partner: Worker::send
   }
-
-  bool receive() {
-    const auto [outcome, size] = answers_->receive(joiner_.room(), ipc::Deadline::now());
-    if (outcome != ipc::Outcome::done) return false;
-    ++received_;
-    joiner_.add(size);
-    return true;
-  }
-
-  // A worker answers in the order in which it was asked.
-  JobPtr answered() {
-    const auto answer = joiner_.view();
-    if (jobs_.empty() || jobs_.front()->number != header_of(answer).task) {
-      throw std::runtime_error("a worker answered what it was not asked");
-    }
-    JobPtr job = std::move(jobs_.front());
-    jobs_.pop_front();
-    job->answer.assign(answer.begin(), answer.end());
-    job->message = {};
-    return job;
-  }
+  bool receive();
+  JobPtr answered();
 
   ipc::AnyChannel channel_;
   WorkerSlot& slot_;
   std::size_t piece_bytes_;
+  std::shared_ptr<ArenaOwner> long_calls_;
+  std::shared_ptr<Arena> long_answers_;  // this worker's; answers that nobody read yet keep it
   std::optional<ipc::AnySender> tasks_;
   std::optional<ipc::AnyReceiver> answers_;
   std::deque<JobPtr> jobs_;  // in the channel or in the worker, the oldest first

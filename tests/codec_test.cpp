@@ -166,8 +166,11 @@ TEST(Message, IsJoinedFromPiecesOfAnyNumber) {
   pools::Cutter cutter(piece_bytes);
   pools::Joiner joiner(piece_bytes);
   for (std::size_t bytes = sizeof(pools::MessageHeader); bytes < 4 * piece_bytes; ++bytes) {
-    pools::Message message(bytes, static_cast<std::byte>(bytes));
-    pools::set_header(message, bytes);
+    pools::Writer writer(sizeof(pools::MessageHeader));
+    const std::vector<std::byte> body(bytes - writer.size(), static_cast<std::byte>(bytes));
+    writer.put(body.data(), body.size());
+    const auto message = pools::set_header(writer, bytes);
+    ASSERT_EQ(message.size(), bytes);
     std::size_t pieces = 0;
     for (cutter.begin(message); !cutter.done(); cutter.sent()) {
       const auto piece = cutter.piece();
@@ -193,7 +196,7 @@ TEST(Message, ImpossibleLengthsAreRefused) {
     std::memcpy(joiner.room().data(), &header, sizeof header);
     joiner.add(piece);
   };
-  EXPECT_THROW(add(16, 8), std::runtime_error) << "no header";
+  EXPECT_THROW(add(32, 8), std::runtime_error) << "no header";
   EXPECT_THROW(add(16, 32), std::runtime_error) << "shorter than its first piece";
   EXPECT_THROW(add(1000, 32), std::runtime_error) << "a first piece that is not full";
   EXPECT_NO_THROW(add(1000, 64));

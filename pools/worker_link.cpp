@@ -1,0 +1,126 @@
+#include "pools/worker_link.hpp"
+
+#include <stdexcept>
+
+namespace pools {
+
+WorkerLink::WorkerLink(const ipc::AnyChannel& channel, WorkerSlot& slot, std::size_t piece_bytes,
+                       std::shared_ptr<ArenaOwner> long_calls)
+    : channel_(channel),
+      slot_(slot),
+      piece_bytes_(piece_bytes),
+      long_calls_(std::move(long_calls)),
+      joiner_(piece_bytes),
+      cutter_(piece_bytes) {}
+
+void WorkerLink::open(ipc::Parcel& ends) {
+  close();
+  const ipc::Options options{.message_bytes = piece_bytes_,
+                             .capacity = {.bytes = capacity_bytes, .messages = capacity_messages},
+                             .handed_over = true};
+  auto [task_sender, task_receiver] = channel_.open(options);
+  auto [answer_sender, answer_receiver] = channel_.open(options);
+  std::move(task_receiver).pack(ends);
+  std::move(answer_sender).pack(ends);
+  ends.put(long_calls_ == nullptr ? std::size_t{0} : long_calls_->short_bytes());
+  if (long_calls_ != nullptr) {
+    long_answers_ = std::make_shared<Arena>(Arena::create());
+    long_calls_->arena().pack(ends);
+    long_answers_->pack(ends);
+  }
+  tasks_.emplace(std::move(task_sender));
+  answers_.emplace(std::move(answer_receiver));
+  joiner_ = Joiner(piece_bytes_);
+  cutter_ = Cutter(piece_bytes_);
+  received_ = 0;
+  slot_.started.store(0, std::memory_order_relaxed);  // sendmsg(2) orders both before the start
+  slot_.sent.store(0, std::memory_order_relaxed);
+  condemned_ = false;
+}
+
+void WorkerLink::close() {
+  tasks_.reset();
+  answers_.reset();
+  long_answers_.reset();
+}
+
+void WorkerLink::give(JobPtr job) {
+  job->number = ++given_;
+  cutter_.begin(set_header(job->call, job->number));
+  jobs_.push_back(std::move(job));
+}
+
+bool WorkerLink::push() {
+  try {
+    while (owes()) {
+      const auto outcome = tasks_->send(cutter_.piece(), ipc::Deadline::now());
+      if (outcome != ipc::Outcome::done) return outcome == ipc::Outcome::timed_out;
+      cutter_.sent();
+    }
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+JobPtr WorkerLink::pull() {
+  while (answers_ && has_news()) {
+    if (!receive()) return nullptr;
+    if (joiner_.whole()) return answered();
+  }
+  return nullptr;
+}
+
+JobPtr WorkerLink::pull_last() {
+  try {
+    while (answers_ && receive()) {
+      if (joiner_.whole()) return answered();
+    }
+  } catch (const std::exception&) {
+    answers_.reset();  // torn by the death: what was whole has been taken
+  }
+  return nullptr;
+}
+
+WorkerLink::Abandoned WorkerLink::abandon() {
+  Abandoned abandoned;
+  const auto started = slot_.started.load(std::memory_order_acquire);  // partner: Worker::serve
+  for (JobPtr& job : std::exchange(jobs_, {})) {
+    auto& to = job->number <= started ? abandoned.started : abandoned.waiting;
+    to.push_back(std::move(job));
+  }
+  cutter_ = Cutter(piece_bytes_);
+  return abandoned;
+}
+
+void WorkerLink::stop() {
+  Writer message(sizeof(MessageHeader));
+  cutter_.begin(set_header(message, 0));
+  if (tasks_) push();
+  cutter_ = Cutter(piece_bytes_);
+}
+
+bool WorkerLink::receive() {
+  const auto [outcome, size] = answers_->receive(joiner_.room(), ipc::Deadline::now());
+  if (outcome != ipc::Outcome::done) return false;
+  ++received_;
+  joiner_.add(size);
+  return true;
+}
+
+// A worker answers in the order in which it was asked.
+JobPtr WorkerLink::answered() {
+  const MessageHeader header = header_of(joiner_.view());
+  if (jobs_.empty() || jobs_.front()->number != header.task) {
+    throw std::runtime_error("a worker answered what it was not asked");
+  }
+  Answer answer = header.shared.bytes == 0 ? Answer(joiner_.take())
+                                           : Answer(Loan(long_answers_, header.shared));
+  JobPtr job = std::move(jobs_.front());
+  jobs_.pop_front();
+  job->answer = std::move(answer);
+  job->call = Writer();
+  return job;
+}
+
+}  // namespace pools
