@@ -169,6 +169,7 @@ TEST_F(Guarded, a_lock_goes_on_whenever_owners_are_killed) {
   const Shared<Lock> lock;
   const Shared<Counters> counters;
   const auto work = [&] {
+    ++counters->ended;  // it has begun
     for (;;) {
       const Acquired acquired = lock->acquire();
       const bool whole = counters->inside == counters->sum;
@@ -184,6 +185,7 @@ TEST_F(Guarded, a_lock_goes_on_whenever_owners_are_killed) {
   std::minstd_rand random(1);
   for (int i = 0; i < 60; ++i) {
     ipc::Process victim(work);
+    await(counters->ended, i + 2);
     std::this_thread::sleep_for(microseconds(random() % 3000));
     kill(victim);
   }

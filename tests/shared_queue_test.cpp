@@ -210,13 +210,14 @@ TEST_F(Guarded, an_item_of_another_type_is_refused) {
 
 // Whoever is killed, at whatever instant: the items are whole, the others go on.
 TEST_F(Guarded, a_queue_goes_on_whenever_its_users_are_killed) {
-  Queue<std::vector<int>> queue({.items = 4, .bytes = 4096});
+  // Long ones, so that many are killed while they copy.
+  Queue<std::vector<int>> queue({.items = 4, .bytes = std::size_t{1} << 20});
   const Shared<Counters> counters;
   std::minstd_rand random(8);
   const auto put = [&]() -> int {
     std::minstd_rand sizes(static_cast<unsigned>(::getpid()));
     for (;;) {
-      const auto size = static_cast<std::size_t>(sizes() % 500);
+      const auto size = static_cast<std::size_t>(sizes() % 100'000);
       queue.put(std::vector<int>(size, static_cast<int>(size)));
     }
   };

@@ -84,6 +84,17 @@ TEST_F(Guarded, a_notification_is_for_those_who_wait) {
   EXPECT_FALSE(meeting.wait(Deadline::now()));
 }
 
+TYPED_TEST(Workers, are_notified_before_who_comes_later) {
+  const Meeting meeting;
+  TypeParam worker([&] { return meeting.wait(); });
+  await(meeting.counters->started, 1);
+  meeting.lock->acquire();
+  meeting.condition->notify();
+  EXPECT_FALSE(meeting.condition->wait(*meeting.lock, Deadline::in(milliseconds(120))));
+  meeting.lock->release();
+  EXPECT_TRUE(worker.join());
+}
+
 TYPED_TEST(Workers, wait_for_a_predicate) {
   const Meeting meeting;
   TypeParam worker([&] {

@@ -14,7 +14,7 @@ namespace pools {
 // process that is killed in between has changed nothing.
 class Holdings {
  public:
-  static constexpr std::size_t processes_max = 128;  // that hold some at a time
+  static constexpr std::size_t processes_max = 64;  // that hold some at a time
 
   [[nodiscard]] std::uint64_t total() const;
 
