@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -48,6 +49,13 @@ class Lifeline {
   [[nodiscard]] bool attached() const { return held_.valid(); }
   // Asks the kernel: one system call.
   [[nodiscard]] bool peers_gone() const { return poll(peers_.get(), 0, Deadline::now()); }
+  // For an end in shared memory that has waited until this deadline. Who does not wait but looks
+  // again and again asks once in so many looks: a system call each would be most of what it does.
+  [[nodiscard]] bool peers_gone(Deadline deadline) {
+    constexpr std::uint32_t looks_a_question = 64;
+    if (deadline.is_now() && ++looks_ % looks_a_question != 0) return false;
+    return peers_gone();
+  }
   // Polls as POLLHUP once the peers are gone.
   [[nodiscard]] int peers_fd() const { return peers_.get(); }
   [[nodiscard]] int own_fd() const { return own_.get(); }
@@ -72,6 +80,7 @@ class Lifeline {
   Fd held_;
   Fd own_;
   Fd peers_;
+  std::uint32_t looks_ = 0;
 };
 
 // Move assignment for an end whose destructor has something to say: the old one is destroyed first.

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstring>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
@@ -34,7 +35,13 @@ class Parcel {
   // Whether something was lost on the way: there was no descriptor free, or it was too long.
   [[nodiscard]] bool cut() const { return cut_; }
 
-  // Both throw std::runtime_error when the parcel holds no more: it is not what it claims to be.
+  // With their number.
+  void put_bytes(std::span<const std::byte> bytes) {
+    put(bytes.size());
+    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+  }
+
+  // These throw std::runtime_error when the parcel holds no more: it is not what it claims to be.
   Fd take_fd() {
     if (next_fd_ == fds_.size()) {
       throw std::runtime_error(
@@ -53,6 +60,14 @@ class Parcel {
     std::memcpy(&value, bytes_.data() + next_byte_, sizeof value);
     next_byte_ += sizeof value;
     return value;
+  }
+
+  std::vector<std::byte> take_bytes() {
+    const auto count = take<std::size_t>();
+    if (count > bytes_.size() - next_byte_) throw std::runtime_error("parcel: bytes are missing");
+    const auto from = bytes_.begin() + static_cast<std::ptrdiff_t>(next_byte_);
+    next_byte_ += count;
+    return {from, from + static_cast<std::ptrdiff_t>(count)};
   }
 
   // Sends this as one message of a Unix seqpacket socket. False when the peer is gone.

@@ -29,6 +29,15 @@ struct alignas(16) MessageHeader {
   Extent shared{};      // of the whole message, when it is in shared memory
 };
 
+// Follows the header of a task that has any: such a task's number has the highest bit set.
+struct alignas(16) TaskLimits {
+  std::int64_t soft_ns;  // of running; 0: none
+  std::int64_t hard_ns;
+  std::uint64_t attempt;  // 1, and more when it is run again
+};
+
+inline constexpr std::uint64_t limited_task = std::uint64_t{1} << 63;
+
 // Fills in the header of a message that is otherwise ready, and gives what goes through the
 // channel.
 inline ipc::Bytes set_header(Writer& message, std::uint64_t task) {

@@ -72,8 +72,8 @@ struct Options {
   Restart restart{};
   std::size_t prefetch = 2;       // tasks in a worker's channel; 1: none waits behind a running one
   std::size_t message_bytes = 0;  // longer tasks and results are cut; 0: what suits the channel
-  // Longer tasks and results lie in shared memory, and the channel says where: that is faster as soon
-  // as they would be cut. 0: none do, all goes through the channel.
+  // Longer tasks and results lie in shared memory, and the channel says where: that is faster as
+  // soon as they would be cut. 0: none do, all goes through the channel.
   std::size_t shared_memory_bytes = 4096;
   // Allows construction when the process already has other threads. A worker then inherits every
   // lock as it was at that moment, held ones included, and a task that takes such a one hangs.

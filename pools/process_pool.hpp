@@ -48,22 +48,28 @@ class AnyProcessPool {
   }
 
   [[nodiscard]] std::size_t workers() const { return dispatcher_->workers(); }
+  // More workers, or fewer: those that are too many end when their tasks are done. 1 at least.
+  void resize(std::size_t workers) {
+    dispatcher_->resize(worker_count({.workers = std::max<std::size_t>(workers, 1)}));
+  }
 
-  // Never waits: what does not fit a channel is kept here. Throws PoolClosed or PoolBroken.
+  // What does not fit a channel is kept here: waits for room only where Options say so. Throws
+  // PoolClosed, PoolBroken or QueueFull.
   template <class F, class... Args>
   requires Callable<F, Args...>
   auto submit(F&& function, Args&&... args) -> Future<ResultOf<F, Args...>> {
-    using R = ResultOf<F, Args...>;
-    if constexpr (!std::is_void_v<R>) check_encodable<R>();
     Writer call(sizeof(MessageHeader), dispatcher_->long_calls());
     encode_call(call, std::forward<F>(function), std::forward<Args>(args)...);
-    auto job = std::make_shared<Job>(std::move(call));
-    dispatcher_->submit(job);
-    return {std::move(job), dispatcher_, [](TaskState& state) {
-              const Answer message = std::move(static_cast<Job&>(state).answer);
-              Reader answer(message.body());
-              return decode_answer<R>(answer);
-            }};
+    return submit_job<ResultOf<F, Args...>>(std::make_shared<Job>(std::move(call)));
+  }
+  // The same, with limits of its own.
+  template <class F, class... Args>
+  requires Callable<F, Args...>
+  auto submit(const TaskOptions& options, F&& function, Args&&... args)
+      -> Future<ResultOf<F, Args...>> {
+    Writer call(sizeof(MessageHeader) + sizeof(TaskLimits), dispatcher_->long_calls());
+    encode_call(call, std::forward<F>(function), std::forward<Args>(args)...);
+    return submit_job<ResultOf<F, Args...>>(std::make_shared<Job>(std::move(call), options));
   }
 
   // The results in the order of the range. Returns when every chunk has ended; throws the first
@@ -86,6 +92,17 @@ class AnyProcessPool {
   void terminate() { dispatcher_->terminate(); }
 
  private:
+  template <class R>
+  Future<R> submit_job(std::shared_ptr<Job> job) {
+    if constexpr (!std::is_void_v<R>) check_encodable<R>();
+    dispatcher_->submit(job);
+    return {std::move(job), dispatcher_, [](TaskState& state) {
+              const Answer message = std::move(static_cast<Job&>(state).answer);
+              Reader answer(message.body());
+              return decode_answer<R>(answer);
+            }};
+  }
+
   static std::size_t piece_bytes(const ipc::AnyChannel& channel, const Options& options) {
     constexpr std::size_t suits = 4096;  // a page: what most mechanisms move well
     constexpr std::size_t least = 64;

@@ -1,5 +1,6 @@
 #include "pools/worker_link.hpp"
 
+#include <cstring>
 #include <stdexcept>
 
 namespace pools {
@@ -9,6 +10,8 @@ WorkerLink::WorkerLink(const ipc::AnyChannel& channel, WorkerSlot& slot, std::si
     : channel_(channel),
       slot_(slot),
       piece_bytes_(piece_bytes),
+      polls_(polls(channel.traits)),
+      rings_(!channel.traits.waiter_may_be_killed),
       long_calls_(std::move(long_calls)),
       joiner_(piece_bytes),
       cutter_(piece_bytes) {}
@@ -32,9 +35,9 @@ void WorkerLink::open(ipc::Parcel& ends) {
   answers_.emplace(std::move(answer_receiver));
   joiner_ = Joiner(piece_bytes_);
   cutter_ = Cutter(piece_bytes_);
+  given_ = 0;
   received_ = 0;
-  slot_.started.store(0, std::memory_order_relaxed);  // sendmsg(2) orders both before the start
-  slot_.sent.store(0, std::memory_order_relaxed);
+  slot_.reset();  // sendmsg(2) orders it before the start
   condemned_ = false;
 }
 
@@ -46,7 +49,13 @@ void WorkerLink::close() {
 
 void WorkerLink::give(JobPtr job) {
   job->number = ++given_;
-  cutter_.begin(set_header(job->call, job->number));
+  job->attempts += 1;
+  if (job->limits) {
+    job->limits->attempt = job->attempts;
+    std::memcpy(job->call.bytes().data() + sizeof(MessageHeader), &*job->limits,
+                sizeof(TaskLimits));
+  }
+  cutter_.begin(set_header(job->call, job->number | (job->limits ? limited_task : 0)));
   jobs_.push_back(std::move(job));
 }
 
@@ -56,6 +65,10 @@ bool WorkerLink::push() {
       const auto outcome = tasks_->send(cutter_.piece(), ipc::Deadline::now());
       if (outcome != ipc::Outcome::done) return outcome == ipc::Outcome::timed_out;
       cutter_.sent();
+      if (rings_) {
+        slot_.given.fetch_add(1, std::memory_order_release);  // partner: Worker::receive
+        slot_.bell.notify_all();
+      }
     }
     return true;
   } catch (const std::exception&) {
@@ -84,10 +97,11 @@ JobPtr WorkerLink::pull_last() {
 
 WorkerLink::Abandoned WorkerLink::abandon() {
   Abandoned abandoned;
-  const auto started = slot_.started.load(std::memory_order_acquire);  // partner: Worker::serve
   for (JobPtr& job : std::exchange(jobs_, {})) {
-    auto& to = job->number <= started ? abandoned.started : abandoned.waiting;
-    to.push_back(std::move(job));
+    const bool started = has_begun(*job);
+    if (!started) job->attempts -= 1;
+    job->number = 0;
+    (started ? abandoned.started : abandoned.waiting).push_back(std::move(job));
   }
   cutter_ = Cutter(piece_bytes_);
   return abandoned;
@@ -119,7 +133,6 @@ JobPtr WorkerLink::answered() {
   JobPtr job = std::move(jobs_.front());
   jobs_.pop_front();
   job->answer = std::move(answer);
-  job->call = Writer();
   return job;
 }
 

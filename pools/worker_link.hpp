@@ -12,8 +12,9 @@
 #include "ipc/parcel.hpp"
 #include "pools/arena.hpp"
 #include "pools/board.hpp"
-#include "pools/future.hpp"
 #include "pools/message.hpp"
+#include "pools/options.hpp"
+#include "pools/task_state.hpp"
 
 namespace pools {
 
@@ -21,11 +22,26 @@ namespace pools {
 struct Job : TaskState {
   explicit Job(Writer message) : call(std::move(message)) {}
 
-  std::uint64_t number = 0;  // among those that its worker was given
+  // With limits, for which the call has room behind its header.
+  Job(Writer message, const TaskOptions& options)
+      : call(std::move(message)),
+        limits{{.soft_ns = options.soft_timeout.count(),
+                .hard_ns = options.hard_timeout.count(),
+                .attempt = 0}},
+        retry(options.retry) {}
+
+  [[nodiscard]] std::size_t prefix_bytes() const {
+    return sizeof(MessageHeader) + (limits ? sizeof(TaskLimits) : 0);
+  }
+
+  std::uint64_t number = 0;  // among those that its worker was given; 0: none has it
   // Kept until it is answered, since a worker may die before it begins; else until that worker is
   // dead, which reads a long call where it lies.
   Writer call;
   Answer answer;  // what its future decodes
+  std::optional<TaskLimits> limits{};
+  std::optional<Retry> retry{};  // none: as the pool's options say
+  unsigned attempts = 0;         // begun so often, or given to a worker that has not begun it
 };
 using JobPtr = std::shared_ptr<Job>;
 
@@ -41,6 +57,7 @@ class WorkerLink {
   void open(ipc::Parcel& ends);
   void close();
 
+  [[nodiscard]] const WorkerSlot& slot() const { return slot_; }
   [[nodiscard]] std::size_t load() const { return jobs_.size(); }
   [[nodiscard]] bool condemned() const { return condemned_; }
   void condemn() { condemned_ = true; }
@@ -50,13 +67,10 @@ class WorkerLink {
     return tasks_ && !condemned_ && !owes() && jobs_.size() < prefetch;
   }
 
-  // Whether the worker has begun it.
+  // Whether the worker has this task, and has begun it.
   [[nodiscard]] bool runs(const TaskState& state) const {
-    const auto job = std::find_if(jobs_.begin(), jobs_.end(),
-                                  [&](const JobPtr& each) { return each.get() == &state; });
-    return job != jobs_.end() &&
-           (*job)->number <=
-               slot_.started.load(std::memory_order_acquire);  // partner: Worker::serve
+    const auto job = std::ranges::find(jobs_, &state, &JobPtr::get);
+    return job != jobs_.end() && has_begun(**job);
   }
 
   // Requires accepts(). push() sends it.
@@ -86,7 +100,13 @@ class WorkerLink {
   static constexpr std::size_t capacity_bytes = std::size_t{64} << 10;
   static constexpr std::size_t capacity_messages = 16;
 
+  [[nodiscard]] bool has_begun(const Job& job) const {
+    return job.number <= slot_.started.load(std::memory_order_acquire);  // partner: Worker::serve
+  }
+
+  // To look into shared memory costs no more than to look at the slot; to ask the kernel does.
   [[nodiscard]] bool has_news() const {
+    if (polls_) return !jobs_.empty();
     return slot_.sent.load(std::memory_order_acquire) != received_;  // partner: Worker::send
   }
   bool receive();
@@ -95,6 +115,8 @@ class WorkerLink {
   ipc::AnyChannel channel_;
   WorkerSlot& slot_;
   std::size_t piece_bytes_;
+  bool polls_;  // the channel is shared memory, and its ends look into it before they sleep
+  bool rings_;  // the worker does not wait in the channel
   std::shared_ptr<ArenaOwner> long_calls_;
   std::shared_ptr<Arena> long_answers_;  // this worker's; answers that nobody read yet keep it
   std::optional<ipc::AnySender> tasks_;

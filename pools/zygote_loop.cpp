@@ -92,8 +92,7 @@ void ZygoteLoop::start(Client& client, std::size_t worker, ipc::Parcel& order) {
                                       ::prctl(PR_SET_NAME, "pool-worker");
                                       const auto main =
                                           code_at<WorkerMain>(order.take<CodeAddress>());
-                                      main(worker, client.board.as<Board>(), order);
-                                      return 0;
+                                      return main(worker, client.board.as<Board>(), order);
                                     }));
   } catch (const std::system_error& error) {
     report_death(client,

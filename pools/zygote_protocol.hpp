@@ -16,9 +16,10 @@
 
 namespace pools {
 
-// What a worker does: a function of the program. All that it needs is in the order that starts it,
-// as bytes and descriptors: it may run where nothing of the pool was inherited.
-using WorkerMain = void (*)(std::size_t worker, Board& board, ipc::Parcel& order);
+// What a worker does: a function of the program; returns the exit code. All that it needs is in the
+// order that starts it, as bytes and descriptors: it may run where nothing of the pool was
+// inherited.
+using WorkerMain = int (*)(std::size_t worker, Board& board, ipc::Parcel& order);
 
 // How a worker ended, or that it could not be started.
 struct DeathReport {

@@ -97,7 +97,8 @@ class MpmcEnd {
         return Outcome::done;
       }
       // A message that is being written keeps the channel open, until its sender is gone too.
-      if (in_the_way.phase() != Phase::writing && lifeline_.peers_gone()) return Outcome::closed;
+      if (in_the_way.phase() != Phase::writing && lifeline_.peers_gone(deadline))
+        return Outcome::closed;
       if (deadline.expired()) return Outcome::timed_out;
     }
   }

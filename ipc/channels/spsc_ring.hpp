@@ -208,7 +208,7 @@ class SpscSender {
       return closed || sent_ - consumed_ != ring_.slots();
     };
     if (!room_.await(header.room, ready, deadline)) {
-      return lifeline_.peers_gone() ? Outcome::closed : Outcome::timed_out;
+      return lifeline_.peers_gone(deadline) ? Outcome::closed : Outcome::timed_out;
     }
     if (closed) return Outcome::closed;
     if (sent_ - consumed_ > ring_.slots()) {
@@ -328,7 +328,7 @@ class SpscReceiver {
       return slot.load(std::memory_order_acquire).sequence == expected();  // partner: commit
     };
     const auto ready = [&] { return arrived() || header.sender_gone.raised(); };
-    if (!message_.await(header.message, ready, deadline) && !lifeline_.peers_gone()) {
+    if (!message_.await(header.message, ready, deadline) && !lifeline_.peers_gone(deadline)) {
       return Outcome::timed_out;
     }
     // What was sent before the sender went is seen now that we know that it went.
