@@ -46,6 +46,7 @@ constexpr std::array scenarios{
     Scenario{"notify", "what does waking the other side cost, without a message?"},
     Scenario{"shared_data", "what does it cost to share data: by locks, by messages, by atomics?"},
     Scenario{"pool_map", "what does a task cost, and what does one more worker bring?"},
+    Scenario{"lifecycle", "what do workers cost to have and to let go?"},
     Scenario{"peer_death", "what does an end that waits learn of its peer's death, and how soon?"}};
 
 std::string_view to_text(ipc::Arity arity) {

@@ -19,8 +19,8 @@
 #include <array>
 #include <concepts>
 #include <cstring>
+#include <memory>
 #include <stdexcept>
-#include <vector>
 
 #include "ipc/channel.hpp"
 #include "ipc/fd.hpp"
@@ -249,12 +249,12 @@ class FramedReceiver {
       : stream_(std::move(fd)),
         framing_(framing),
         message_bytes_(message_bytes),
-        buffer_(buffer_bytes()) {}
+        buffer_(std::make_unique_for_overwrite<std::byte[]>(buffer_bytes())) {}
   explicit FramedReceiver(Parcel& parcel)
       : stream_(parcel.take_fd()),
         framing_(parcel.take<Framing>()),
         message_bytes_(parcel.take<std::size_t>()),
-        buffer_(buffer_bytes()) {}
+        buffer_(std::make_unique_for_overwrite<std::byte[]>(buffer_bytes())) {}
 
   void pack(Parcel& parcel) && {
     if (begin_ != end_) {
@@ -271,7 +271,7 @@ class FramedReceiver {
   Received receive(Buffer buffer, Deadline deadline) {
     for (;;) {
       if (const auto payload = whole_frame()) {
-        const std::byte* frame = buffer_.data() + begin_;
+        const std::byte* frame = buffer_.get() + begin_;
         const std::size_t bytes = framing_.frame_bytes(*payload);
         if (framing_.has_verdict(*payload) && frame[bytes - 1] != Framing::whole) {
           begin_ += bytes;
@@ -297,7 +297,7 @@ class FramedReceiver {
     const std::size_t have = end_ - begin_;
     if (have < Framing::header_bytes) return std::nullopt;
     Framing::Length length = 0;
-    std::memcpy(&length, buffer_.data() + begin_, sizeof length);
+    std::memcpy(&length, buffer_.get() + begin_, sizeof length);
     if (length == 0 || length > message_bytes_) {
       throw std::runtime_error("stream is corrupt: a frame claims " + std::to_string(length) +
                                " bytes, 1 to " + std::to_string(message_bytes_) + " are possible");
@@ -310,14 +310,14 @@ class FramedReceiver {
     if (begin_ == end_) {
       begin_ = end_ = 0;
     } else if (begin_ > 0) {
-      std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+      std::memmove(buffer_.get(), buffer_.get() + begin_, end_ - begin_);
       end_ -= begin_;
       begin_ = 0;
     }
     stream_.set_blocking(deadline.is_never());
     for (;;) {
       const auto got = retry_interrupted(
-          [&] { return ::read(stream_.fd().get(), buffer_.data() + end_, buffer_.size() - end_); });
+          [&] { return ::read(stream_.fd().get(), buffer_.get() + end_, buffer_bytes() - end_); });
       if (got > 0) {
         end_ += static_cast<std::size_t>(got);
         return Outcome::done;
@@ -333,7 +333,7 @@ class FramedReceiver {
   StreamFd stream_;
   Framing framing_;
   std::size_t message_bytes_;
-  std::vector<std::byte> buffer_;
+  std::unique_ptr<std::byte[]> buffer_;  // not touched before something comes
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
 };

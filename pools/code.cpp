@@ -100,6 +100,13 @@ std::string hexadecimal(std::uint64_t number) {
   return text.str();
 }
 
+std::uintptr_t place_in(const Module& module, std::uint64_t offset) {
+  const std::uintptr_t address = module.base + offset;
+  if (module.has(address)) return address;
+  throw std::runtime_error("no code is at " + hexadecimal(offset) + " of " +
+                           (module.path.empty() ? "the program" : std::string(module.path)));
+}
+
 }  // namespace
 
 CodeAddress code_address(std::uintptr_t address) {
@@ -120,22 +127,15 @@ CodeAddress code_address(std::uintptr_t address) {
 }
 
 std::uintptr_t code_at(CodeAddress code) {
-  if (code.module == 0 && code.offset == 0) return 0;
-  const auto module = code.module == 0 ? program() : find_module([=](const Module& each) {
-    return each.build_id == code.module;
-  });
+  if (code.module == 0) return code.offset == 0 ? 0 : place_in(program(), code.offset);
+  const auto module = find_module([=](const Module& each) { return each.build_id == code.module; });
   if (!module) {
     throw std::runtime_error(
-        "code of a library that this process does not have (its build id begins "
-        "with " +
+        "code of a library that this process does not have (its build id begins with " +
         hexadecimal(code.module) +
         "): it was loaded after the pool's zygote was made, or only there");
   }
-  if (!module->has(module->base + code.offset)) {
-    throw std::runtime_error("no code is at " + hexadecimal(code.offset) + " of " +
-                             (code.module == 0 ? "the program" : std::string(module->path)));
-  }
-  return module->base + code.offset;
+  return place_in(*module, code.offset);
 }
 
 }  // namespace pools::detail

@@ -112,6 +112,7 @@ void WorkerLink::stop() {
   cutter_.begin(set_header(message, 0));
   if (tasks_) push();
   cutter_ = Cutter(piece_bytes_);
+  answers_.reset();  // some senders linger for as long as there is a receiver
 }
 
 bool WorkerLink::receive() {

@@ -234,6 +234,16 @@ std::vector<TableSpec> declare() {
                     .where = {{"workers", "2"}},
                     .relative_to =
                         Reference{.keys = {{"workers", "1"}}, .same = {"pool", "task", "cpus"}}}}},
+      {.id = "lifecycle",
+       .title = "Workers come and go",
+       .question = "What does it cost to have two workers, give them one task, and let them go?",
+       .timed = "Time from nothing to nothing: the pool is made, runs one task, and every worker "
+                "has ended. The program is small, or has touched 256 MiB before.",
+       .scenario = "lifecycle",
+       .rows = {"what", "pool", "start"},
+       .columns = {{.heading = "p50", .figure = p50, .spread = "parent"},
+                   {.heading = "p99", .figure = p99, .spread = "parent"}},
+       .a_scale_per_cell = true},
       {.id = "peer_death",
        .title = "When the other side is killed",
        .question =
@@ -294,7 +304,7 @@ std::string words_for(std::string_view key, std::string_view value) {
   struct Words {
     std::string_view key, value, words;
   };
-  constexpr std::array<Words, 13> known{{{"cpus", "cross", "on different CPUs"},
+  constexpr std::array<Words, 15> known{{{"cpus", "cross", "on different CPUs"},
                                          {"cpus", "same", "on one CPU"},
                                          {"cpus", "any", "wherever the kernel puts them"},
                                          {"survivor", "waits", "Waiting without a deadline"},
@@ -306,7 +316,9 @@ std::string words_for(std::string_view key, std::string_view value) {
                                          {"task", "cpu", "Tasks that compute"},
                                          {"task", "sleep", "Tasks that sleep"},
                                          {"task", "empty", "Tasks that do nothing"},
-                                         {"workers", "1", "1 worker"}}};
+                                         {"workers", "1", "1 worker"},
+                                         {"parent", "small", "in a small program"},
+                                         {"parent", "256_MiB", "in one of 256 MiB"}}};
   for (const Words& each : known) {
     if (each.key == key && each.value == value) return std::string(each.words);
   }
