@@ -45,6 +45,7 @@ Dispatcher::Dispatcher(const ipc::AnyChannel& channel, const Options& options,
       keeper_(mutex_, [this](Lock& lock) { return keep(lock); }) {}
 
 Dispatcher::Lock Dispatcher::enter() {
+  owner_.check("this pool");  // in a forked child somebody may hold the mutex for ever
   callers_.fetch_add(1, std::memory_order_relaxed);
   Lock lock(mutex_);
   callers_.fetch_sub(1, std::memory_order_relaxed);

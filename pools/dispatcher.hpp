@@ -24,17 +24,20 @@
 #include "pools/crew.hpp"
 #include "pools/keeper.hpp"
 #include "pools/options.hpp"
+#include "pools/own_process.hpp"
 #include "pools/task_state.hpp"
 
 namespace pools {
 
-// All members may be called from any thread at any time.
+// All members may be called from any thread at any time. They throw WrongProcess in a process that
+// was forked from the one that made it.
 class Dispatcher final : public Engine {
  public:
   // Throws std::system_error or std::invalid_argument when the channels cannot be had, and leaves
   // nothing behind then.
   Dispatcher(const ipc::AnyChannel& channel, const Options& options, std::size_t piece_bytes);
 
+  [[nodiscard]] bool is_of_this_process() const { return owner_.is_this(); }
   [[nodiscard]] std::size_t workers();
   void resize(std::size_t workers);
   // Where long calls are written, or none.
@@ -57,7 +60,7 @@ class Dispatcher final : public Engine {
  private:
   using Lock = std::unique_lock<std::mutex>;
 
-  // Takes the mutex. Whoever polls with it makes way.
+  // Takes the mutex. Whoever polls with it makes way. Throws WrongProcess.
   Lock enter();
 
   // --- All below: the mutex is held. ---
@@ -99,6 +102,7 @@ class Dispatcher final : public Engine {
   Keeper::Pace keep(Lock& lock);
 
   const Options options_;
+  const OwnProcess owner_;
   ipc::Mapping memory_;
   Board& board_;
 

@@ -28,7 +28,7 @@ namespace pools {
 // Arguments and results are copied (pools/codec.hpp); functions have to be trivially copyable, and
 // what they refer to has to exist since before the pool.
 // All members may be called from any thread at any time, but in the process that made the pool
-// only: one that was forked from it must not use its copy, nor destroy it.
+// only: in one that was forked from it they throw WrongProcess.
 class AnyProcessPool {
  public:
   // Requires that the process has one thread, unless Options::zygote, Options::start or
@@ -41,8 +41,13 @@ class AnyProcessPool {
 
   AnyProcessPool(AnyProcessPool&&) = delete;
 
-  // Waits until every task is done.
+  // Waits until every task is done. A copy in a forked child is left as it is: it has no threads to
+  // be joined there, and all else is the parent's.
   ~AnyProcessPool() {
+    if (!dispatcher_->is_of_this_process()) {
+      static_cast<void>(new std::shared_ptr<Dispatcher>(std::move(dispatcher_)));
+      return;
+    }
     close();
     join();
   }

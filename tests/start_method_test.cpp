@@ -304,6 +304,38 @@ TEST_F(Start, AWorkerEndsWithThePoolsThatItHas) {
   await_end(innermost);
 }
 
+// --- The wrong process ---
+
+TEST_P(StartMethods, ACopyInAForkedChildIsRefused) {
+  Pool pool(started(GetParam(), 1));
+  auto busy = pool.submit(stay_busy);
+  ipc::Process child([&] {
+    EXPECT_THROW(pool.submit(twice, 1), pools::WrongProcess);
+    EXPECT_THROW(pool.close(), pools::WrongProcess);
+    EXPECT_THROW(pool.join(), pools::WrongProcess);
+    EXPECT_THROW(pool.terminate(), pools::WrongProcess);
+    EXPECT_THROW(busy.get(), pools::WrongProcess);
+    std::destroy_at(&pool);
+    return testing::Test::HasFailure() ? 1 : 0;
+  });
+  EXPECT_TRUE(child.join()->success());
+  pool.terminate();
+  EXPECT_THROW(busy.get(), pools::PoolTerminated);
+}
+
+TEST_F(Start, AWorkerHasNoUseOfItsOwnPoolOrZygote) {
+  Pool* pool = nullptr;
+  const auto use_pool = [&pool] { return pool->submit(twice, 1).get(); };
+  Pool made(started(Way::own_zygote, 1));
+  pool = &made;
+  ipc::Process child([&] {
+    EXPECT_THROW(use_pool(), pools::WrongProcess);
+    EXPECT_THROW(Pool(started(Way::early_zygote, 1)), pools::WrongProcess);
+    return testing::Test::HasFailure() ? 1 : 0;
+  });
+  EXPECT_TRUE(child.join()->success());
+}
+
 // --- What cannot be made ---
 
 // Limits that are too low for the pool at each step of its making, until it can be made.
