@@ -218,8 +218,9 @@ void Crew::condemn(std::size_t index, Returned& returned) {
 
 void Crew::bury(const DeathReport& death, Returned& returned) {
   WorkerLink& link = places_[death.worker].link;
-  // Not where the dead may hold a lock of the channel: what it sent last is lost then.
-  if (channel_.traits.waiter_may_be_killed) {
+  // Not where one that was killed may hold a lock of the channel: what it sent last is lost then.
+  const bool retired = link.slot().retires.load(std::memory_order_acquire);  // by Worker::serve
+  if (channel_.traits.waiter_may_be_killed || retired) {
     while (JobPtr job = link.pull_last()) returned.answered.push_back(std::move(job));
   }
   const auto killed_at = std::chrono::nanoseconds(link.slot().killed_at_ns.load());

@@ -293,6 +293,10 @@ bool Dispatcher::await(Lock& lock, ipc::Eventcount& changed, Ready&& ready,
     } else {
       collect_until(lock, ready, deadline);
     }
+    if (!to_call_back_.empty()) {
+      if (!collecting_) pass_on();  // somebody else collects while this thread calls
+      call_back(lock);
+    }
     if (!ready() && deadline.expired()) break;
   }
   if (!collecting_) pass_on();
@@ -300,7 +304,8 @@ bool Dispatcher::await(Lock& lock, ipc::Eventcount& changed, Ready&& ready,
   return ready();
 }
 
-// Leaves the mutex only to sleep, and to call back.
+// Leaves the mutex only to sleep. Comes back early when somebody is to be called back: a callback
+// may wait for another task, and somebody has to collect then.
 template <class Ready>
 void Dispatcher::collect_until(Lock& lock, Ready&& ready, ipc::Deadline deadline) {
   const CollectorRole role(collecting_);
@@ -309,8 +314,7 @@ void Dispatcher::collect_until(Lock& lock, Ready&& ready, ipc::Deadline deadline
     const auto seen = board_.events.load(std::memory_order_acquire);  // partner: Board::ring
     while (collect()) {
     }
-    call_back(lock);
-    if (ready() || deadline.expired()) return;
+    if (ready() || !to_call_back_.empty() || deadline.expired()) return;
     const auto until =
         earlier(earlier(deadline, crew_.next_change()), ipc::Deadline::in(zygote_checked));
     lock.unlock();
@@ -328,7 +332,7 @@ bool Dispatcher::poll(Ready&& ready) {
   if (!polls_) return false;
   const auto alone = [&] { return callers_.load(std::memory_order_relaxed) == 0; };
   for (std::uint32_t round = 0; round < poll_rounds_ && alone(); ++round) {
-    if (collect() && ready()) {
+    if (collect() && (ready() || !to_call_back_.empty())) {
       poll_rounds_ = std::min(2 * poll_rounds_, poll_rounds_max);
       return true;
     }
@@ -367,6 +371,7 @@ Keeper::Pace Dispatcher::keep(Lock& lock) {
           lock, [this] { return keeper_.stopping() || !attended_ || !followers_.empty(); },
           ipc::Deadline::in(zygote_checked));
       if (!followers_.empty()) pass_on();
+      call_back(lock);
     }
   }
   // While tasks come and go it stays awake, so that submit() need not wake it.
