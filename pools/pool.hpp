@@ -3,16 +3,19 @@
 // - submit(function, args...) gives a Future. A task is called with copies of its arguments, and
 //   gives back a copy: what works on threads works on processes.
 // - A future resolves exactly once, whatever happens (pools/future.hpp), and may outlive the pool.
-// - map() gives the results in order; it returns when every chunk has ended and throws the first
-//   error then. An empty range gives an empty result.
+//   wait() and as_completed() are for many, of one pool or of several (pools/wait.hpp).
+// - apply, map, starmap, for_each wait for what they begin; map_async, starmap_async give a future;
+//   imap, imap_unordered give results to be read while later ones are computed (pools/verbs.hpp).
 // - close(): no more tasks (PoolClosed). join(): all tasks are done, all workers have ended;
 //   std::logic_error when the pool is not closed. terminate(): what is not done gets
-//   PoolTerminated. Each may be called again, in any order. The destructor closes and joins.
+//   PoolTerminated. Each may be called again, in any order. The destructor closes and joins: what
+//   was submitted is done.
 // - Members may be called from many threads at once.
 #pragma once
 
 #include <concepts>
 #include <cstddef>
+#include <ranges>
 #include <string_view>
 #include <vector>
 
@@ -27,10 +30,13 @@ concept Pool = std::constructible_from<P, const Options&> &&
   { P::name } -> std::convertible_to<std::string_view>;
   { constant.workers() } -> std::same_as<std::size_t>;
   { pool.submit(function, 1) } -> std::same_as<Future<int>>;
+  { pool.apply(function, 1) } -> std::same_as<int>;
   { pool.map(function, range) } -> std::same_as<std::vector<int>>;
   { pool.map(function, range, std::size_t{1}) } -> std::same_as<std::vector<int>>;
+  { pool.map_async(function, range) } -> std::same_as<Future<std::vector<int>>>;
   { pool.for_each(function, range) } -> std::same_as<void>;
-  { pool.for_each(function, range, std::size_t{1}) } -> std::same_as<void>;
+  { pool.imap(function, range) } -> std::ranges::input_range;
+  { pool.imap_unordered(function, range) } -> std::ranges::input_range;
   { pool.close() } -> std::same_as<void>;
   { pool.join() } -> std::same_as<void>;
   { pool.terminate() } -> std::same_as<void>;

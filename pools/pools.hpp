@@ -46,8 +46,8 @@ inline std::vector<PoolKind> all_pools() {
 }
 
 // A pool that is chosen when the program runs: processes or threads, the vocabulary is the same.
-// Everything else is as ProcessPool and ThreadPool say; tasks keep to what both can do.
-class AnyPool {
+// Everything is as ProcessPool and ThreadPool say; tasks keep to what both can do.
+class AnyPool : public Verbs<AnyPool> {
  public:
   explicit AnyPool(const PoolKind& kind, const Options& options = {}) {
     if (kind.processes()) {
@@ -66,14 +66,6 @@ class AnyPool {
   auto submit(F&& function, Args&&... args) -> Future<ResultOf<F, Args...>> {
     return processes_ ? processes_->submit(std::forward<F>(function), std::forward<Args>(args)...)
                       : threads_->submit(std::forward<F>(function), std::forward<Args>(args)...);
-  }
-  template <class F, std::ranges::input_range Range>
-  auto map(F&& function, Range&& range, std::size_t chunk = automatic_chunk) -> MappedBy<F, Range> {
-    return pools::map(*this, std::forward<F>(function), std::forward<Range>(range), chunk);
-  }
-  template <class F, std::ranges::input_range Range>
-  void for_each(F&& function, Range&& range, std::size_t chunk = automatic_chunk) {
-    pools::for_each(*this, std::forward<F>(function), std::forward<Range>(range), chunk);
   }
 
   void close() { processes_ ? processes_->close() : threads_->close(); }

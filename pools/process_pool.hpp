@@ -17,8 +17,8 @@
 #include "ipc/joined_name.hpp"
 #include "pools/call.hpp"
 #include "pools/dispatcher.hpp"
-#include "pools/map.hpp"
 #include "pools/options.hpp"
+#include "pools/verbs.hpp"
 
 namespace pools {
 
@@ -29,7 +29,7 @@ namespace pools {
 // what they refer to has to exist since before the pool.
 // All members may be called from any thread at any time, but in the process that made the pool
 // only: in one that was forked from it they throw WrongProcess.
-class AnyProcessPool {
+class AnyProcessPool : public Verbs<AnyProcessPool> {
  public:
   // Requires that the process has one thread, unless Options::zygote, Options::start or
   // Options::fork_with_threads say otherwise: std::logic_error. Throws std::invalid_argument for
@@ -75,17 +75,6 @@ class AnyProcessPool {
     Writer call(sizeof(MessageHeader) + sizeof(TaskLimits), dispatcher_->long_calls());
     encode_call(call, std::forward<F>(function), std::forward<Args>(args)...);
     return submit_job<ResultOf<F, Args...>>(std::make_shared<Job>(std::move(call), options));
-  }
-
-  // The results in the order of the range. Returns when every chunk has ended; throws the first
-  // error then. std::invalid_argument when chunk is 0.
-  template <class F, std::ranges::input_range Range>
-  auto map(F&& function, Range&& range, std::size_t chunk = automatic_chunk) -> MappedBy<F, Range> {
-    return pools::map(*this, std::forward<F>(function), std::forward<Range>(range), chunk);
-  }
-  template <class F, std::ranges::input_range Range>
-  void for_each(F&& function, Range&& range, std::size_t chunk = automatic_chunk) {
-    pools::for_each(*this, std::forward<F>(function), std::forward<Range>(range), chunk);
   }
 
   // Takes no more tasks.

@@ -76,6 +76,11 @@ class TaskState {
   // The error, or null. Requires ready().
   [[nodiscard]] std::exception_ptr error() const { return error_; }
 
+  // Does nothing until this is ready; false at the deadline. For those who have no work to do.
+  bool sleep(ipc::Deadline deadline) {
+    return changed_.await([this] { return ready(); }, deadline);
+  }
+
   // Notified when it is resolved, and when a waiting thread is called to do the pool's work.
   [[nodiscard]] ipc::Eventcount& changed() { return changed_; }
 
@@ -114,7 +119,8 @@ class Engine {
   virtual ~Engine() = default;
 
   // True once `state` is ready; false at the deadline. The waiting thread may do the pool's work,
-  // callbacks included. `state` need not be a task: a callback of the pool's tasks may resolve it.
+  // callbacks included. `state` need not be a task: a callback of this engine's tasks may resolve
+  // it, in whichever thread callbacks are run.
   virtual bool wait(TaskState& state, ipc::Deadline deadline) = 0;
 
   // True when no worker has begun the task: it is resolved with Cancelled then, and is not run.
@@ -123,6 +129,9 @@ class Engine {
 
   // True when a worker has begun the task and there is no answer yet.
   [[nodiscard]] virtual bool running(const TaskState& state) = 0;
+
+  // Whether a task of this engine is what the calling thread is running.
+  [[nodiscard]] virtual bool served_by_this_thread() const { return false; }
 
   // A callback was attached to a task that was not ready: from now on, until it is, answers have to
   // be taken in though nobody waits.

@@ -19,9 +19,9 @@
 #include "pools/call.hpp"
 #include "pools/errors.hpp"
 #include "pools/future.hpp"
-#include "pools/map.hpp"
 #include "pools/options.hpp"
 #include "pools/thread_queue.hpp"
+#include "pools/verbs.hpp"
 
 namespace pools {
 
@@ -84,7 +84,7 @@ class CallTask final : public ResultTask<R> {
 // function may hold what it likes. A task that ends the process ends it for everybody.
 // All members may be called from any thread at any time, except for join(), terminate() and the
 // destructor, which a task of this pool must not call.
-class AnyThreadPool {
+class AnyThreadPool : public Verbs<AnyThreadPool> {
  public:
   // Over a queue for so many threads. Throws std::invalid_argument for options that cannot be,
   // std::system_error when there is no thread to be had.
@@ -120,17 +120,6 @@ class AnyThreadPool {
     queue_->push(task);
     return {std::move(task), queue_,
             [](TaskState& state) { return static_cast<detail::ResultTask<R>&>(state).take(); }};
-  }
-
-  // The results in the order of the range. Returns when every chunk has ended; throws the first
-  // error then. std::invalid_argument when chunk is 0.
-  template <class F, std::ranges::input_range Range>
-  auto map(F&& function, Range&& range, std::size_t chunk = automatic_chunk) -> MappedBy<F, Range> {
-    return pools::map(*this, std::forward<F>(function), std::forward<Range>(range), chunk);
-  }
-  template <class F, std::ranges::input_range Range>
-  void for_each(F&& function, Range&& range, std::size_t chunk = automatic_chunk) {
-    pools::for_each(*this, std::forward<F>(function), std::forward<Range>(range), chunk);
   }
 
   // Takes no more tasks.

@@ -101,6 +101,8 @@ class ThreadQueue final : public TaskQueue {
     return state.phase() == Phase::running;
   }
 
+  [[nodiscard]] bool served_by_this_thread() const override { return served == this; }
+
   void attend() override {}  // threads take no notice of whether anybody waits
 
   void close() override {
