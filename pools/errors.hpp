@@ -36,6 +36,12 @@ class Cancelled : public PoolError {
   Cancelled() : PoolError("the task was cancelled before it was begun") {}
 };
 
+// The task ended the thread that ran it: pthread_exit(3). The pool has a new one.
+class ThreadEnded : public PoolError {
+ public:
+  ThreadEnded() : PoolError("the task ended its thread") {}
+};
+
 // What was waited for was not there at the deadline. It may come yet.
 class TimedOut : public PoolError {
  public:

@@ -22,7 +22,8 @@ using MappedBy = std::vector<ResultOf<F, std::ranges::range_value_t<Range>>>;
 
 namespace detail {
 
-// Calls use(chunks, how many items they have). A range that does not tell its length is read first.
+// Calls use(chunks, how many items they have), with chunks that are there until it returns. A range
+// that does not tell its length is read first.
 template <bool borrows, std::ranges::input_range Range, class Use>
 auto with_chunks(Range&& range, Use&& use) {
   if constexpr (std::ranges::sized_range<Range>) {
@@ -37,7 +38,7 @@ auto with_chunks(Range&& range, Use&& use) {
 
 // Submits one task a chunk. When that fails, none is left behind.
 template <class Pool, class Task, class Chunks>
-auto submit_chunks(Pool& pool, const Task& task, Chunks chunks, std::size_t size) {
+auto submit_chunks(Pool& pool, const Task& task, Chunks& chunks, std::size_t size) {
   std::vector<Future<ResultOf<Task, ChunkOf<Chunks>>>> futures;
   try {
     for (auto chunk = chunks.next(size); chunk.size() > 0; chunk = chunks.next(size)) {
@@ -151,9 +152,9 @@ auto map(Pool& pool, F&& function, Range&& range, std::size_t chunk) -> MappedBy
   detail::check_chunk(chunk);
   const detail::MapChunk<std::decay_t<F>> task{std::forward<F>(function)};
   return detail::with_chunks<true>(
-      std::forward<Range>(range), [&](auto chunks, std::size_t items) -> std::vector<R> {
+      std::forward<Range>(range), [&](auto&& chunks, std::size_t items) -> std::vector<R> {
         chunk = detail::chunk_size<Item>(chunk, items, pool.workers());
-        auto futures = detail::submit_chunks(pool, task, std::move(chunks), chunk);
+        auto futures = detail::submit_chunks(pool, task, chunks, chunk);
         std::vector<R> results;
         results.reserve(items);
         detail::take_all(futures, [&](auto& future) { detail::append(results, future.get()); });
@@ -169,21 +170,21 @@ auto map_async(Pool& pool, F&& function, Range&& range, std::size_t chunk)
   static_assert(!std::is_void_v<R>, "map_async() collects results");
   detail::check_chunk(chunk);
   const detail::MapChunk<std::decay_t<F>> task{std::forward<F>(function)};
-  return detail::with_chunks<false>(std::forward<Range>(range), [&](auto chunks,
-                                                                    std::size_t items) {
-    chunk = detail::chunk_size<Item>(chunk, items, pool.workers());
-    return detail::Gathering<R>::of(detail::submit_chunks(pool, task, std::move(chunks), chunk));
-  });
+  return detail::with_chunks<false>(
+      std::forward<Range>(range), [&](auto chunks, std::size_t items) {
+        chunk = detail::chunk_size<Item>(chunk, items, pool.workers());
+        return detail::Gathering<R>::of(detail::submit_chunks(pool, task, chunks, chunk));
+      });
 }
 
 template <class Pool, class F, std::ranges::input_range Range>
 void for_each(Pool& pool, F&& function, Range&& range, std::size_t chunk) {
   detail::check_chunk(chunk);
   const detail::ForEachChunk<std::decay_t<F>> task{std::forward<F>(function)};
-  detail::with_chunks<true>(std::forward<Range>(range), [&](auto chunks, std::size_t items) {
+  detail::with_chunks<true>(std::forward<Range>(range), [&](auto&& chunks, std::size_t items) {
     using Item = std::ranges::range_value_t<Range>;
     chunk = detail::chunk_size<Item>(chunk, items, pool.workers());
-    auto futures = detail::submit_chunks(pool, task, std::move(chunks), chunk);
+    auto futures = detail::submit_chunks(pool, task, chunks, chunk);
     detail::take_all(futures, [](auto& future) { future.get(); });
   });
 }

@@ -19,12 +19,10 @@
 namespace pools {
 
 struct PoolKind {
-  using MakeQueue = std::shared_ptr<TaskQueue> (*)(std::size_t threads);
-
-  std::string name;                        // process_pipe, thread_std_mutex
-  std::string_view over;                   // the channel's or the lock's name
-  std::optional<ipc::AnyChannel> channel;  // of a process pool
-  MakeQueue make_queue = nullptr;          // of a thread pool
+  std::string name;                               // process_pipe, thread_std_mutex
+  std::string_view over;                          // the channel's or the lock's name
+  std::optional<ipc::AnyChannel> channel;         // of a process pool
+  AnyThreadPool::MakeQueue make_queue = nullptr;  // of a thread pool
 
   [[nodiscard]] bool processes() const { return channel.has_value(); }
 };
@@ -68,6 +66,7 @@ class AnyPool : public Verbs<AnyPool> {
                       : threads_->submit(std::forward<F>(function), std::forward<Args>(args)...);
   }
 
+  void cancel_pending() { processes_ ? processes_->cancel_pending() : threads_->cancel_pending(); }
   void close() { processes_ ? processes_->close() : threads_->close(); }
   void join() { processes_ ? processes_->join() : threads_->join(); }
   void terminate() { processes_ ? processes_->terminate() : threads_->terminate(); }

@@ -77,6 +77,8 @@ class AnyProcessPool : public Verbs<AnyProcessPool> {
     return submit_job<ResultOf<F, Args...>>(std::make_shared<Job>(std::move(call), options));
   }
 
+  // Cancels every task that no worker has begun.
+  void cancel_pending() { dispatcher_->cancel_pending(); }
   // Takes no more tasks.
   void close() { dispatcher_->close(); }
   // Waits until every task is done and every process has ended. Requires close() or terminate():

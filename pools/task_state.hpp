@@ -33,6 +33,7 @@ class TaskState {
   TaskState() = default;
   TaskState(const TaskState&) = delete;
   TaskState& operator=(const TaskState&) = delete;
+  virtual ~TaskState() = default;
 
   // Never `running` where only the engine knows: ask Engine::running().
   [[nodiscard]] Phase phase() const { return phase_.load(std::memory_order_acquire); }

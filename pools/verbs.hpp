@@ -1,4 +1,5 @@
-// The calls that every pool has, written once, on submit(): a pool derives from Verbs of itself.
+// The calls that every pool has, written once, on submit(), close() and join(): a pool derives from
+// Verbs of itself.
 #pragma once
 
 #include <cstddef>
@@ -72,6 +73,15 @@ class Verbs {
   auto imap_unordered(F&& function, Range&& range, const ImapOptions& options = {}) {
     return stream(std::forward<F>(function), std::forward<Range>(range), Order::of_completion,
                   options);
+  }
+
+  // Takes no more tasks; cancels those that no worker has begun, when asked to; waits until all are
+  // done and all workers have ended, unless told not to: they are done all the same, at the latest
+  // before the destructor returns.
+  void shutdown(bool wait = true, bool cancel_futures = false) {
+    self().close();
+    if (cancel_futures) self().cancel_pending();
+    if (wait) self().join();
   }
 
  private:
