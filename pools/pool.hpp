@@ -6,9 +6,11 @@
 //   wait() and as_completed() are for many, of one pool or of several (pools/wait.hpp).
 // - apply, map, starmap, for_each wait for what they begin; map_async, starmap_async give a future;
 //   imap, imap_unordered give results to be read while later ones are computed (pools/verbs.hpp).
+// - cancel_pending(): what no worker has begun gets Cancelled.
 // - close(): no more tasks (PoolClosed). join(): all tasks are done, all workers have ended;
 //   std::logic_error when the pool is not closed. terminate(): what is not done gets
-//   PoolTerminated. Each may be called again, in any order. The destructor closes and joins: what
+//   PoolTerminated. shutdown() is close(), with cancel_pending() and without join() when told so.
+//   Each may be called again, in any order. The destructor closes and joins: what
 //   was submitted is done.
 // - Members may be called from many threads at once.
 #pragma once
@@ -37,6 +39,8 @@ concept Pool = std::constructible_from<P, const Options&> &&
   { pool.for_each(function, range) } -> std::same_as<void>;
   { pool.imap(function, range) } -> std::ranges::input_range;
   { pool.imap_unordered(function, range) } -> std::ranges::input_range;
+  { pool.cancel_pending() } -> std::same_as<void>;
+  { pool.shutdown(false, true) } -> std::same_as<void>;
   { pool.close() } -> std::same_as<void>;
   { pool.join() } -> std::same_as<void>;
   { pool.terminate() } -> std::same_as<void>;

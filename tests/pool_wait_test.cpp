@@ -88,6 +88,7 @@ TEST_P(PoolWait, ForTheFirstThatFails) {
   Futures futures;
   for (const int number : {1, -2, 3}) futures.push_back(gates.wait_at(number));
   gates.open(1);
+  futures[0].wait();
   gates.open(2);
   const auto [done, not_done] = pools::wait(futures, WaitFor::first_exception);
   EXPECT_THAT(not_done, ElementsAre(&futures[2]));
