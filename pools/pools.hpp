@@ -66,6 +66,9 @@ class AnyPool : public Verbs<AnyPool> {
                       : threads_->submit(std::forward<F>(function), std::forward<Args>(args)...);
   }
 
+  void resize(std::size_t workers) {
+    processes_ ? processes_->resize(workers) : threads_->resize(workers);
+  }
   void cancel_pending() { processes_ ? processes_->cancel_pending() : threads_->cancel_pending(); }
   void close() { processes_ ? processes_->close() : threads_->close(); }
   void join() { processes_ ? processes_->join() : threads_->join(); }

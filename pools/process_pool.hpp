@@ -78,7 +78,7 @@ class AnyProcessPool : public Verbs<AnyProcessPool> {
   }
 
   // Cancels every task that no worker has begun.
-  void cancel_pending() { dispatcher_->cancel_pending(); }
+  void cancel_pending() { dispatcher_->cancel_queued(); }
   // Takes no more tasks.
   void close() { dispatcher_->close(); }
   // Waits until every task is done and every process has ended. Requires close() or terminate():
