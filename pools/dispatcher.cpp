@@ -386,6 +386,7 @@ void Dispatcher::call_back(Lock& lock) {
     lock.unlock();
     for (const JobPtr& job : jobs) job->run_callbacks();
     lock.lock();
+    if (collecting_) board_.ring();  // a callback may have resolved what the collector waits for
   }
 }
 
