@@ -27,6 +27,7 @@ inline constexpr std::array<std::size_t, 2> message_bytes_in_a_cache_line{32, 48
 // Beyond the caches a copy costs most.
 inline constexpr std::array<std::size_t, 4> loan_bytes{64, 4096, 65536, std::size_t{1} << 20};
 inline constexpr std::array<std::size_t, 3> worker_counts{1, 2, 4};
+inline constexpr std::array<std::size_t, 4> pool_worker_counts{1, 2, 4, 8};
 
 inline constexpr std::string_view to_text(PeerKind peer) {
   return peer == PeerKind::process ? "process" : "thread";
@@ -52,6 +53,16 @@ struct Point {
   std::size_t bytes;
 };
 
+// One point of a map over a pool.
+struct PoolPoint {
+  std::string_view pool;
+  std::string_view task;
+  std::string_view chunk;  // 1: every item is a task; auto: as many as the pool thinks best
+  std::size_t workers;
+};
+
+inline constexpr std::array<std::string_view, 2> pool_chunks{"1", "auto"};
+
 // Where one length has to stand for all: small enough to show the mechanism alone, and large enough
 // to show copying alone.
 inline constexpr std::size_t small_bytes = 64;
@@ -71,6 +82,28 @@ inline constexpr bool takes_part(Size size, std::size_t workers) {
 
 inline constexpr bool takes_part(Size size, SharedData data) {
   return size != Size::quick || data == SharedData::counter;
+}
+
+// Chunks pay where a task costs less than to hand it over.
+inline constexpr bool takes_part(const PoolPoint& point) {
+  return point.chunk == "1" || point.task == "empty";
+}
+
+// What tasks that compute or sleep show is a matter of processes or threads, not of the channel or
+// the lock between: in the quick size one of each stands for the others.
+inline constexpr bool stands_for_others(std::string_view pool) {
+  return pool == "process_spsc_ring<adaptive>" || pool == "thread_futex";
+}
+
+inline constexpr bool takes_part(Size size, const PoolPoint& point) {
+  if (!takes_part(point)) return false;
+  if (size != Size::quick || stands_for_others(point.pool)) return true;
+  return point.task == "empty" && point.workers <= 2;
+}
+
+// A dispatch is an unpinned one in the full size only: where the two run is then a lottery.
+inline constexpr bool takes_part(Size size, Cpus cpus) {
+  return size != Size::quick || cpus != Cpus::any;
 }
 
 inline constexpr std::string_view left_out = "the quick size leaves it out, --full measures it";

@@ -7,8 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <iterator>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,7 +18,8 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include "bench/axes.hpp"
+#include "bench/absent_rows.hpp"
+#include "bench/other_pools.hpp"
 #include "bench/placement.hpp"
 #include "ipc/channels.hpp"
 #include "ipc/locks.hpp"
@@ -47,6 +46,10 @@ constexpr std::array scenarios{
     Scenario{"shared_data", "what does it cost to share data: by locks, by messages, by atomics?"},
     Scenario{"pool_map", "what does a task cost, and what does one more worker bring?"},
     Scenario{"lifecycle", "what do workers cost to have and to let go?"},
+    Scenario{"pool_dispatch", "what does it cost to have one task done?"},
+    Scenario{"pool_death", "a worker is killed at work: how soon does the caller know?"},
+    Scenario{"memory", "what does a worker keep in memory while it has nothing to do?"},
+    Scenario{"python_pools", "the same, of Python's pools: rows in the scenarios of ours"},
     Scenario{"peer_death", "what does an end that waits learn of its peer's death, and how soon?"}};
 
 std::string_view to_text(ipc::Arity arity) {
@@ -94,6 +97,25 @@ Json pools() {
   return list;
 }
 
+// Pools that are not ours. What is missing here has no rows, and says why.
+Json other_pools() {
+  Json list = Json::array();
+  const auto add = [&](std::string_view name, std::string_view kind, std::string_view why_absent) {
+    list.push_back({{"name", name}, {"kind", kind}});
+    if (!why_absent.empty()) list.back()["absent"] = why_absent;
+  };
+  for (const OtherPoolKind& kind : {boost_asio_thread_pool(), onetbb_task_arena()}) {
+    add(kind.name, "thread", kind.why_absent);
+  }
+  const std::string no_python =
+      has_python() ? "" : fmt::format("there is no {} here: install python3", python);
+  add("python_multiprocessing_pool", "process", no_python);
+  add("python_process_pool_executor", "process", no_python);
+  add("python_thread_pool_executor", "thread", no_python);
+  add("python_threading", "thread", no_python);
+  return list;
+}
+
 Json locks() {
   Json list = Json::array();
   ipc::AllLocks::for_each([&]<class L>() {
@@ -112,104 +134,6 @@ Json locks() {
 Json notifiers() {
   Json list = Json::array();
   ipc::AllNotifiers::for_each([&]<class N>() { list.push_back({{"name", N::name}}); });
-  return list;
-}
-
-// What only the quick size lacks.
-void add_left_out(Json& list, bool two_cpus) {
-  for (const PeerKind peer : peer_kinds) {
-    for (const Cpus cpus : all_cpus) {
-      const auto add = [&](std::string_view scenarios, std::span<const std::size_t> lengths) {
-        std::vector<std::size_t> missing;
-        std::copy_if(lengths.begin(), lengths.end(), std::back_inserter(missing),
-                     [&](std::size_t bytes) {
-                       return !takes_part(Size::quick, Point{peer, cpus, bytes});
-                     });
-        if (missing.empty()) return;
-        list.push_back(
-            {{"rows", fmt::format("{}/.*/peer:{}/cpus:{}/bytes:({})", scenarios, to_text(peer),
-                                  to_text(cpus), fmt::join(missing, "|"))},
-             {"reason", left_out}});
-      };
-      add("(round_trip|one_way)", message_bytes);
-      if (cpus == Cpus::cross) add("(round_trip|one_way)", message_bytes_in_a_cache_line);
-      if (cpus == worker_cpus(two_cpus)) add("loan", loan_bytes);
-    }
-  }
-  for (const SharedData data : {SharedData::counter, SharedData::table}) {
-    if (takes_part(Size::quick, data)) continue;
-    list.push_back(
-        {{"rows", fmt::format("shared_data/data:{}/.*", to_text(data))}, {"reason", left_out}});
-  }
-  for (const std::size_t workers : worker_counts) {
-    if (takes_part(Size::quick, workers)) continue;
-    list.push_back({{"rows", fmt::format("(shared_data|pool_map)/.*/workers:{}", workers)},
-                    {"reason", left_out}});
-  }
-}
-
-// Regular expressions for names of rows that one would look for in vain.
-Json absent(Size size, const Placement& placement) {
-  const bool two_cpus = placement.two_cpus();
-  // Channels that lack the same rows for the same reason are told together.
-  std::map<std::pair<std::string, std::string>, std::string> together;
-  for (const ipc::AnyChannel& channel : ipc::all_channels()) {
-    const auto add = [&](const std::string& rest, const std::string& reason) {
-      std::string& names = together[{rest, reason}];
-      names.append(names.empty() ? "" : "|").append(channel.name);
-    };
-    const std::size_t shortest = message_bytes.front();
-    for (const PeerKind peer : peer_kinds) {
-      if (const auto reason = why_absent(channel.traits, peer, shortest)) {
-        add("/peer:" + std::string(to_text(peer)) + "/.*", *reason);
-      }
-    }
-    for (const std::size_t bytes : message_bytes) {
-      if (const auto reason = why_absent(channel.traits, PeerKind::thread, bytes)) {
-        add("/.*/bytes:" + std::to_string(bytes), *reason);
-      }
-    }
-    if (!polls_first(channel.traits)) {
-      add("/.*/bytes:(32|48)",
-          "only who polls before it sleeps is fast enough to show how a cache line fills up");
-    }
-  }
-  Json list = Json::array();
-  for (const auto& [key, names] : together) {
-    list.push_back({{"rows", "((round_trip|one_way)/channel:|shared_data/.*/guard:owner_)(" +
-                                 names + ")" + key.first},
-                    {"reason", key.second}});
-  }
-  ipc::AllLocks::for_each([&]<class L>() {
-    for (const PeerKind peer : peer_kinds) {
-      const auto reason = why_absent(L::traits, peer);
-      if (!reason) continue;
-      list.push_back(
-          {{"rows", fmt::format("shared_data/.*/guard:{}/peer:{}/.*", L::name, to_text(peer))},
-           {"reason", *reason}});
-    }
-    for (const std::size_t workers : worker_counts) {
-      const auto reason = why_absent(L::traits, workers, placement.cpus());
-      if (!reason) continue;
-      list.push_back(
-          {{"rows", fmt::format("shared_data/.*/guard:{}/.*/workers:{}", L::name, workers)},
-           {"reason", *reason}});
-    }
-  });
-  list.push_back({{"rows", "floor/what:cache_line.*/cpus:(same|any)"},
-                  {"reason", "two that spin need a CPU each"}});
-  list.push_back({{"rows", "(round_trip|one_way)/.*/cpus:(same|any)/bytes:(32|48)"},
-                  {"reason", "how a cache line fills up shows between two CPUs only"}});
-  const std::string elsewhere = two_cpus ? "/.*/cpus:(same|any)/.*" : "/.*/cpus:(cross|any)/.*";
-  list.push_back(
-      {{"rows", "shared_data" + elsewhere},
-       {"reason", "every worker has its place: one CPU after the other, round and round"}});
-  list.push_back({{"rows", "(slow_answer|loan)" + elsewhere},
-                  {"reason", "where the two run is not the question here"}});
-  if (size == Size::quick) add_left_out(list, two_cpus);
-  if (!two_cpus) {
-    list.push_back({{"rows", ".*/cpus:cross.*"}, {"reason", "this process may use one CPU only"}});
-  }
   return list;
 }
 
@@ -316,6 +240,12 @@ void print(const Json& catalog) {
     }
   };
   print_list("Pools", "pools", "name", "kind");
+  fmt::print("\nPools of others\n");
+  for (const Json& pool : catalog.at("other_pools")) {
+    fmt::print("  {:<32}{}\n", pool.at("name").get<std::string>(),
+               pool.contains("absent") ? "absent: " + pool.at("absent").get<std::string>()
+                                       : pool.at("kind").get<std::string>());
+  }
   constexpr std::string_view lock_row = "  {:<20}{:<9}{:<11}{:<13}{:<13}{:<6}{}\n";
   fmt::print("\nLocks\n");
   fmt::print(lock_row, "name", "threads", "processes", "owner death", "kill waiter", "fair",
@@ -360,10 +290,15 @@ int run(int argc, char** argv) {
     fmt::print(stderr, "usage: catalog [--json | --markdown] [--size=smoke|quick|full]\n");
     return 2;
   }
-  Json catalog{{"channels", channels()},     {"pools", pools()},
-               {"locks", locks()},           {"notifiers", notifiers()},
-               {"scenarios", Json::array()}, {"absent", absent(*size, Placement())}};
+  Json catalog{{"channels", channels()},
+               {"pools", pools()},
+               {"other_pools", other_pools()},
+               {"locks", locks()},
+               {"notifiers", notifiers()},
+               {"scenarios", Json::array()},
+               {"absent", absent_rows(*size, Placement())}};
   for (const Scenario& each : scenarios) {
+    if (each.name == "python_pools" && !has_python()) continue;
     catalog["scenarios"].push_back({{"name", each.name}, {"asks", each.asks}});
   }
   if (form == "--json") {

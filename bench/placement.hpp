@@ -41,11 +41,10 @@ class Placement {
 
   // Pins the calling thread.
   void pin_main(Cpus cpus) const { set_affinity(cpus == Cpus::any ? allowed_ : only(cpus_[0])); }
-  // Requires two_cpus() for Cpus::cross.
-  void pin_peer(Cpus cpus) const {
-    set_affinity(cpus == Cpus::any    ? allowed_
-                 : cpus == Cpus::same ? only(cpus_[0])
-                                      : only(cpus_.at(1)));
+  void pin_peer(Cpus cpus) const { set_affinity(peer_set(cpus)); }
+  // Where the peer runs, for one that has to be told. Requires two_cpus() for Cpus::cross.
+  [[nodiscard]] cpu_set_t peer_set(Cpus cpus) const {
+    return cpus == Cpus::any ? allowed_ : cpus == Cpus::same ? only(cpus_[0]) : only(cpus_.at(1));
   }
   // Several that work at the same time go round the CPUs.
   void pin_worker(std::size_t worker) const { set_affinity(only(cpus_[worker % cpus_.size()])); }

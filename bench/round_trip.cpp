@@ -16,21 +16,6 @@
 namespace bench {
 namespace {
 
-// The loops of the two sides, compiled for each mechanism: no indirect call is in what is timed.
-// All around them is compiled once.
-template <ipc::Channel C>
-constexpr RoundTripLoops loops{
-    .converse =
-        [](Ends& ends, Conversation& talk, std::int64_t round_trips) {
-          converse(ends.sender.as<typename C::Sender>(), ends.receiver.as<typename C::Receiver>(),
-                   talk, round_trips);
-        },
-    .echo =
-        [](Ends& ends, std::size_t bytes) {
-          return echo(ends.sender.as<typename C::Sender>(),
-                      ends.receiver.as<typename C::Receiver>(), bytes, [] {});
-        }};
-
 constexpr std::size_t cache_line_bytes = 64;  // longer messages cannot cross in one
 
 // How many times its limits the row takes, by limits that are measured right beside it.
@@ -54,17 +39,17 @@ Measured beside_its_floors(const Suite& suite, const ipc::AnyChannel& channel,
 void add_rows(Suite& suite) {
   ipc::AllChannels::for_each([&]<class C>() {
     const ipc::AnyChannel channel = ipc::any_channel<C>();
-    for_each_point(C::traits, suite.settings().size, suite.placement().two_cpus(),
-                   [&](const Point& point) {
-                     suite.add(RowName("round_trip")
-                                   .with("channel", C::name)
-                                   .with("peer", to_text(point.peer))
-                                   .with("cpus", to_text(point.cpus))
-                                   .with("bytes", point.bytes),
-                               [&suite, channel, point] {
-                                 return beside_its_floors(suite, channel, loops<C>, point);
-                               });
-                   });
+    for_each_point(
+        C::traits, suite.settings().size, suite.placement().two_cpus(), [&](const Point& point) {
+          suite.add(RowName("round_trip")
+                        .with("channel", C::name)
+                        .with("peer", to_text(point.peer))
+                        .with("cpus", to_text(point.cpus))
+                        .with("bytes", point.bytes),
+                    [&suite, channel, point] {
+                      return beside_its_floors(suite, channel, round_trip_loops<C>, point);
+                    });
+        });
   });
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <concepts>
 #include <cstdint>
 #include <exception>
@@ -99,13 +100,17 @@ class Suite {
 
   // The measurement knows its own time and is taken once. Google Benchmark hears of it as one
   // batch: left to search for the number of iterations, it would open the channel and start the
-  // peer again for each guess. It insists that the repetitions of a row have the same number: after
-  // the first one, the time that is told is that of so many.
-  static void report(benchmark::State& state, const Measured& measured, std::int64_t& iterations) {
-    if (iterations == 0) iterations = measured.operations;
+  // peer again for each guess. It takes again what was shorter than the row's time, so it is told
+  // as many iterations as fill that. It insists that the repetitions of a row have the same number:
+  // after the first one, the time that is told is that of so many.
+  void report(benchmark::State& state, const Measured& measured, std::int64_t& iterations) const {
+    const auto operations = static_cast<double>(measured.operations);
+    if (iterations == 0) {
+      const double missing = settings_.seconds_per_row / measured.seconds;
+      iterations = static_cast<std::int64_t>(std::ceil(operations * std::max(1.0, 1.01 * missing)));
+    }
     iterations = std::max<std::int64_t>(iterations, state.max_iterations);
-    const double seconds = measured.seconds * static_cast<double>(iterations) /
-                           static_cast<double>(measured.operations);
+    const double seconds = measured.seconds * static_cast<double>(iterations) / operations;
     while (state.KeepRunningBatch(iterations)) state.SetIterationTime(seconds);
     for (const auto& [name, value] : measured.counters) state.counters[name] = value;
     if (!measured.label.empty()) state.SetLabel(measured.label);

@@ -34,6 +34,8 @@ class Reader {
     add("Waking", waking());
     add("Bandwidth", bandwidth());
     add("Pools", pools());
+    add("One task", one_task());
+    add("A killed worker", killed_worker());
     return found;
   }
 
@@ -159,7 +161,8 @@ class Reader {
                     bytes_text(most->name.value("bytes")));
     const auto copy = best("floor", {{"what", "memcpy"}, {"bytes", most->name.value("bytes")}},
                            time, true, [](const Name&) { return true; });
-    const double size = std::stod("0" + std::string(most->name.value("bytes")));
+    const std::string bytes(most->name.value("bytes"));
+    const double size = bytes.empty() ? 0 : std::stod(bytes);
     if (copy && copy->value > 0 && size > 0) {
       says += fmt::format("; memcpy alone copies such a piece at {}",
                           with_unit(size / copy->value * 1e9, Unit::bytes_per_second));
@@ -167,18 +170,76 @@ class Reader {
     return says + ".";
   }
 
+  // The one with most tasks per second of those whose names begin so.
+  [[nodiscard]] std::optional<Best> busiest(std::string_view chunk, std::string_view kind) const {
+    return best("pool_map", {{"task", "empty"}, {"chunk", chunk}, {"workers", "2"}},
+                "tasks_per_second", false,
+                [kind](const Name& name) { return name.value("pool").starts_with(kind); });
+  }
+
   [[nodiscard]] std::string pools() const {
-    const auto at = [&](std::string_view kind) {
-      return best("pool_map", {{"task", "empty"}, {"workers", "2"}}, "tasks_per_second", false,
-                  [kind](const Name& name) { return name.value("pool").starts_with(kind); });
-    };
-    const auto threads = at("thread_"), processes = at("process_");
+    const auto threads = busiest("1", "thread_"), processes = busiest("1", "process_");
     if (!threads || !processes) return {};
-    return fmt::format(
-        "of tasks that do nothing, two workers get at most {} done as threads (`{}`) and {} as "
-        "processes (`{}`).",
+    std::string says = fmt::format(
+        "of tasks that do nothing, one by one, two workers get at most {} done as threads (`{}`) "
+        "and {} as processes (`{}`)",
         with_unit(threads->value, Unit::per_second), threads->name.value("pool"),
         with_unit(processes->value, Unit::per_second), processes->name.value("pool"));
+    const auto chunks = busiest("auto", "process_");
+    if (chunks) {
+      says += fmt::format(", and in chunks {} (`{}`)", with_unit(chunks->value, Unit::per_second),
+                          chunks->name.value("pool"));
+    }
+    constexpr std::string_view python = "python_multiprocessing_pool";
+    const auto python_one = busiest("1", python), python_chunks = busiest("auto", python);
+    if (python_one) {
+      says += fmt::format(": {} × as many as Python's `multiprocessing.Pool` one by one",
+                          ratio_text(processes->value / python_one->value));
+    }
+    if (python_one && chunks && python_chunks) {
+      says += fmt::format(" and {} × in chunks", ratio_text(chunks->value / python_chunks->value));
+    }
+    return says + ".";
+  }
+
+  [[nodiscard]] std::string one_task() const {
+    const Keys keys = {{"cpus", "cross"}};
+    std::vector<double> all;
+    for (const Name& name : measurements_.names("pool_dispatch", keys)) {
+      if (const auto times = value(name, "times_round_trip")) all.push_back(*times);
+    }
+    if (all.size() < 2) return {};
+    std::sort(all.begin(), all.end());
+    std::string says = fmt::format(
+        "to have one task done takes {} × the bare round trip of what it goes over (median of {} "
+        "pools, {} to {}; two CPUs)",
+        ratio_text(median(all)), all.size(), ratio_text(all.front()), ratio_text(all.back()));
+    const auto quickest = [&](std::string_view kind) {
+      return best("pool_dispatch", keys, round_trip_time, true,
+                  [kind](const Name& name) { return name.value("pool").starts_with(kind); });
+    };
+    const auto ours = quickest("process_"), python = quickest("python_");
+    if (ours && python) {
+      says += fmt::format(": at best {} (`{}`), in Python {} (`{}`)",
+                          with_unit(ours->value, Unit::nanoseconds), ours->name.value("pool"),
+                          with_unit(python->value, Unit::nanoseconds), python->name.value("pool"));
+    }
+    return says + ".";
+  }
+
+  [[nodiscard]] std::string killed_worker() const {
+    std::vector<double> all;
+    for (const Name& name : measurements_.names("pool_death", {})) {
+      if (!name.value("pool").starts_with("process_")) continue;
+      if (const auto known = value(name, "known_ns_p50")) all.push_back(*known);
+    }
+    if (all.size() < 2) return {};
+    std::sort(all.begin(), all.end());
+    return fmt::format(
+        "the caller knows of a worker that was killed at work after {} (median of {} pools, {} to "
+        "{}), and the pool goes on.",
+        with_unit(median(all), Unit::nanoseconds), all.size(),
+        with_unit(all.front(), Unit::nanoseconds), with_unit(all.back(), Unit::nanoseconds));
   }
 
   const Measurements& measurements_;

@@ -23,11 +23,19 @@ std::string text(const Json& object, const char* key) {
                                                             : std::string();
 }
 
+bool is_one_of(std::string_view value, std::string_view alternatives) {
+  for (std::size_t bar; (bar = alternatives.find('|')) != std::string_view::npos;) {
+    if (value == alternatives.substr(0, bar)) return true;
+    alternatives.remove_prefix(bar + 1);
+  }
+  return value == alternatives;
+}
+
 }  // namespace
 
 bool matches(const Name& name, std::string_view scenario, const Keys& keys) {
   return name.scenario == scenario && std::all_of(keys.begin(), keys.end(), [&](const auto& key) {
-           return name.value(key.first) == key.second;
+           return is_one_of(name.value(key.first), key.second);
          });
 }
 
@@ -82,7 +90,7 @@ Catalog::Catalog(const Json& about) {
   channels_ = list(catalog, "channels");
   locks_ = list(catalog, "locks");
   absent_ = list(catalog, "absent");
-  for (const char* kind : {"locks", "pools", "channels", "notifiers"}) {
+  for (const char* kind : {"locks", "pools", "other_pools", "channels", "notifiers"}) {
     for (const Json& item : list(catalog, kind)) order_.push_back(text(item, "name"));
   }
 }

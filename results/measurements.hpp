@@ -13,7 +13,8 @@
 
 namespace results {
 
-// Values of keys that a name must have. An empty value stands for "does not have the key".
+// Values of keys that a name must have: "a|b" for either. An empty value stands for "does not have
+// the key".
 using Keys = std::vector<std::pair<std::string_view, std::string_view>>;
 
 bool matches(const Name& name, std::string_view scenario, const Keys& keys);

@@ -104,6 +104,7 @@ class Session {
 
   Exit run() {
     read_catalog();
+    tell_of_absent_pools();
     find_benchmarks();
     measure();
     return finish();
@@ -133,6 +134,15 @@ class Session {
     if (!ended.success() || !catalog_.is_object() || !catalog_.contains("scenarios")) {
       throw Failure(Exit::benchmark, fmt::format("{} --json {} and tells of no scenarios",
                                                  program.string(), ended.text()));
+    }
+  }
+
+  // What could be measured beside the rest, and is not there.
+  void tell_of_absent_pools() {
+    for (const Json& pool : catalog_.value("other_pools", Json::array())) {
+      if (!pool.contains("absent")) continue;
+      progress_.line(fmt::format("{} is absent: {}", pool.value("name", ""),
+                                 pool.value("absent", "no reason was given")));
     }
   }
 

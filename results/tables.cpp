@@ -1,38 +1,19 @@
 #include "results/tables.hpp"
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 #include <string>
 
 #include <fmt/format.h>
 
+#include "results/figures.hpp"
+#include "results/pool_tables.hpp"
+
 namespace results {
 namespace {
 
-constexpr Figure time{.name = "real_time_ns", .unit = Unit::nanoseconds};
-constexpr Figure cpu{.name = "cpu_ns_per_message", .unit = Unit::nanoseconds};
-constexpr Figure p50{.name = "latency_ns_p50", .unit = Unit::nanoseconds};
-constexpr Figure p90{.name = "latency_ns_p90", .unit = Unit::nanoseconds};
-constexpr Figure p99{.name = "latency_ns_p99", .unit = Unit::nanoseconds};
-constexpr Figure p99_9{.name = "latency_ns_p99_9", .unit = Unit::nanoseconds};
-constexpr Figure slowest{.name = "latency_ns_max", .unit = Unit::nanoseconds};
-constexpr Figure known_p50{.name = "known_ns_p50", .unit = Unit::nanoseconds};
-constexpr Figure known_max{.name = "known_ns_max", .unit = Unit::nanoseconds};
-constexpr Figure label{.name = "label", .unit = Unit::words};
-constexpr Figure batch{.name = "batch", .unit = Unit::count};
-constexpr Figure messages{
-    .name = "messages_per_second", .unit = Unit::per_second, .lower_is_better = false};
-constexpr Figure bytes{
-    .name = "bytes_per_second", .unit = Unit::bytes_per_second, .lower_is_better = false};
-constexpr Figure copies{
-    .name = "copies_per_second", .unit = Unit::per_second, .lower_is_better = false};
-constexpr Figure times_copy{.name = "times_copy", .unit = Unit::ratio, .lower_is_better = false};
-constexpr Figure tasks{
-    .name = "tasks_per_second", .unit = Unit::per_second, .lower_is_better = false};
-
-// Divided by a floor that was measured beside the row, in the same launch.
-constexpr Figure times_cache_line{.name = "times_cache_line", .unit = Unit::ratio};
-constexpr Figure times_futex_wake{.name = "times_futex_wake", .unit = Unit::ratio};
-constexpr Figure times_bare_loop{.name = "times_bare_loop", .unit = Unit::ratio};
+using namespace figures;
 
 // The sizes at which one column has to stand for all: small enough to show the mechanism alone,
 // and large enough to show copying alone.
@@ -90,7 +71,7 @@ Column in_a_cache_line(std::string_view heading, const Figure& figure, std::stri
   return {.heading = heading, .figure = figure, .where = {{"bytes", bytes}}};
 }
 
-std::vector<TableSpec> declare() {
+std::vector<TableSpec> channel_tables() {
   return {
       {.id = "shared_data",
        .title = "Processes or threads sharing data?",
@@ -222,28 +203,6 @@ std::vector<TableSpec> declare() {
        .columns = {{.heading = "in place", .figure = messages},
                    {.heading = "copied", .figure = copies},
                    {.heading = "in place × copied", .figure = times_copy}}},
-      {.id = "pools",
-       .title = "A process pool or a thread pool?",
-       .question = "How many tasks does a pool get done, and what do more workers bring?",
-       .timed = "Tasks per second from the first submit to the last result.",
-       .scenario = "pool_map",
-       .rows = {"pool"},
-       .columns = {{.heading = "", .figure = tasks, .spread = "workers"},
-                   {.heading = "2 against 1",
-                    .figure = tasks,
-                    .where = {{"workers", "2"}},
-                    .relative_to =
-                        Reference{.keys = {{"workers", "1"}}, .same = {"pool", "task", "cpus"}}}}},
-      {.id = "lifecycle",
-       .title = "Workers come and go",
-       .question = "What does it cost to have two workers, give them one task, and let them go?",
-       .timed = "Time from nothing to nothing: the pool is made, runs one task, and every worker "
-                "has ended. The program is small, or has touched 256 MiB before.",
-       .scenario = "lifecycle",
-       .rows = {"what", "pool", "start"},
-       .columns = {{.heading = "p50", .figure = p50, .spread = "parent"},
-                   {.heading = "p99", .figure = p99, .spread = "parent"}},
-       .a_scale_per_cell = true},
       {.id = "peer_death",
        .title = "When the other side is killed",
        .question =
@@ -258,18 +217,29 @@ std::vector<TableSpec> declare() {
        .columns = {known("by itself", label, "no"), known("p50", known_p50, "no"),
                    known("max", known_max, "no"), known("watched", label, "yes"),
                    known("watched p50", known_p50, "yes"), known("watched max", known_max, "yes")}},
-      {.id = "floor",
-       .title = "The limits of this machine",
-       .question = "What could no mechanism beat?",
-       .timed = "Time per operation, measured with as little around it as possible; cache_line, "
-                "futex_wake and the loops are there and back.",
-       .scenario = "floor",
-       .rows = {"what", "peer", "cpus", "bytes"},
-       .columns = {{.heading = "time", .figure = time},
-                   {.heading = "p99", .figure = p99},
-                   {.heading = "max", .figure = slowest}},
-       .a_scale_per_cell = true},
   };
+}
+
+TableSpec floor_table() {
+  return {.id = "floor",
+          .title = "The limits of this machine",
+          .question = "What could no mechanism beat?",
+          .timed =
+              "Time per operation, measured with as little around it as possible; cache_line, "
+              "futex_wake and the loops are there and back.",
+          .scenario = "floor",
+          .rows = {"what", "peer", "cpus", "bytes"},
+          .columns = {{.heading = "time", .figure = time},
+                      {.heading = "p99", .figure = p99},
+                      {.heading = "max", .figure = slowest}},
+          .a_scale_per_cell = true};
+}
+
+std::vector<TableSpec> declare() {
+  std::vector<TableSpec> all = channel_tables();
+  std::ranges::copy(pool_tables(), std::back_inserter(all));
+  all.push_back(floor_table());
+  return all;
 }
 
 }  // namespace
@@ -304,7 +274,7 @@ std::string words_for(std::string_view key, std::string_view value) {
   struct Words {
     std::string_view key, value, words;
   };
-  constexpr std::array<Words, 15> known{{{"cpus", "cross", "on different CPUs"},
+  constexpr std::array<Words, 17> known{{{"cpus", "cross", "on different CPUs"},
                                          {"cpus", "same", "on one CPU"},
                                          {"cpus", "any", "wherever the kernel puts them"},
                                          {"survivor", "waits", "Waiting without a deadline"},
@@ -313,8 +283,10 @@ std::string words_for(std::string_view key, std::string_view value) {
                                          {"peer", "thread", "Between threads"},
                                          {"data", "counter", "One counter"},
                                          {"data", "table", "A table of 1 MiB"},
-                                         {"task", "cpu", "Tasks that compute"},
-                                         {"task", "sleep", "Tasks that sleep"},
+                                         {"chunk", "1", "Every item a task of its own"},
+                                         {"chunk", "auto", "Items in chunks"},
+                                         {"task", "xorshift_20us", "Tasks that compute"},
+                                         {"task", "sleep_1ms", "Tasks that sleep"},
                                          {"task", "empty", "Tasks that do nothing"},
                                          {"workers", "1", "1 worker"},
                                          {"parent", "small", "in a small program"},
@@ -334,6 +306,8 @@ std::string label_for(std::string_view key, std::string_view value) {
   if (key == "peer" && value == "thread") return "threads";
   if (key == "cpus" && value == "cross") return "2 CPUs";
   if (key == "cpus" && value == "same") return "1 CPU";
+  if (key == "task" && value == "xorshift_20us") return "computes 20 µs";
+  if (key == "task" && value == "sleep_1ms") return "sleeps 1 ms";
   return std::string(value);
 }
 

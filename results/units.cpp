@@ -17,6 +17,8 @@ std::vector<Scale> scales(Unit unit) {
       return {{1, "ns"}, {1e3, "µs"}, {1e6, "ms"}, {1e9, "s"}};
     case Unit::per_second:
       return {{1, "/s"}, {1e3, "k/s"}, {1e6, "M/s"}, {1e9, "G/s"}};
+    case Unit::bytes:
+      return {{1, "B"}, {1 << 10, "KiB"}, {1 << 20, "MiB"}};
     case Unit::bytes_per_second:
       return {{1, "B/s"}, {1e3, "kB/s"}, {1e6, "MB/s"}, {1e9, "GB/s"}};
     case Unit::count:

@@ -10,7 +10,7 @@
 namespace results {
 
 // `words` has no figure: a row's label stands there.
-enum class Unit { nanoseconds, per_second, bytes_per_second, count, ratio, words };
+enum class Unit { nanoseconds, per_second, bytes, bytes_per_second, count, ratio, words };
 
 // A unit with the prefix that makes figures easy to read: value / factor is in `symbol`.
 struct Scale {

@@ -215,8 +215,34 @@ TEST(Row, of_shared_data_has_its_counters) {
 }
 
 TEST(Row, of_pool_map_has_its_counters) {
-  expect_round_counters(row("pool_map", "pool:process_pipe/task:cpu/workers:2/"),
+  expect_round_counters(row("pool_map", "pool:process_pipe/task:empty/chunk:auto/workers:2/"),
                         {"tasks_per_second"});
+  expect_round_counters(row("pool_map", "pool:boost_asio.*/task:xorshift_20us/chunk:1/workers:2/"),
+                        {"tasks_per_second", "steps_per_second"});
+}
+
+TEST(Row, of_pool_dispatch_has_its_counters) {
+  const std::vector<std::string> counters{"cpu_ns_per_task", "switches_voluntary_per_task"};
+  auto beside = counters;
+  beside.emplace_back("times_round_trip");
+  expect_latency_counters(row("pool_dispatch", "pool:process_pipe/cpus:same/"), beside);
+  expect_latency_counters(row("pool_dispatch", "pool:thread_futex/cpus:same/"), beside);
+  expect_latency_counters(row("pool_dispatch", "pool:boost_asio.*/cpus:same/"), counters);
+}
+
+TEST(Row, of_pool_death_has_its_counters) {
+  const Json found = row("pool_death", "pool:process_unix_stream/");
+  EXPECT_EQ(found.at("label"), "told");
+  EXPECT_GT(found.at("known_ns_p50"), 0);
+  EXPECT_LE(found.at("known_ns_p50"), found.at("known_ns_p99"));
+}
+
+TEST(Row, of_memory_has_its_counters) {
+  for (const std::string pool : {"process_pipe", "thread_futex"}) {
+    const Json found = row("memory", "pool:" + pool + "/");
+    EXPECT_GT(found.at("pss_bytes_per_worker"), 0) << pool;
+    EXPECT_GT(found.at("private_bytes_per_worker"), 0) << pool;
+  }
 }
 
 TEST(Rows, have_the_same_order_each_time_and_a_name_of_their_own) {

@@ -274,6 +274,17 @@ TEST_F(IpcCompare, run_tells_of_a_binary_that_is_missing) {
   EXPECT_THAT(outcome.errors, HasSubstr("there is no " + (bin / "catalog").string()));
 }
 
+TEST_F(IpcCompare, run_tells_of_pools_that_are_absent_and_does_not_fail) {
+  add("catalog", R"(#!/bin/sh
+echo '{"scenarios": [{"name": "good"}, {"name": "other"}], "other_pools":
+       [{"name": "there"}, {"name": "some_pool", "absent": "not installed"}]}'
+)");
+  const Outcome outcome = run("--out run.json");
+  EXPECT_EQ(outcome.code, 0) << outcome.errors;
+  EXPECT_THAT(outcome.errors, HasSubstr("some_pool is absent: not installed"));
+  EXPECT_THAT(outcome.errors, Not(HasSubstr("there is absent")));
+}
+
 // INT is what Ctrl-C sends, TERM what a supervisor does.
 TEST_F(IpcCompare, run_stops_at_once_and_keeps_what_was_finished) {
   add("good",

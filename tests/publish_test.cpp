@@ -215,6 +215,30 @@ TEST(Table, has_words_where_figures_do_not_say_it) {
   EXPECT_THAT(results::csv(tables), HasSubstr("s/channel:b,end,label,,,,,,,told or lost|late\n"));
 }
 
+TEST(Table, takes_rows_of_several_values) {
+  TableSpec spec = by_size;
+  spec.where = {{"task", "a|b"}};
+  spec.rows = {"channel", "task"};
+  const auto tables = Made()
+                          .row("s/channel:x/task:a/bytes:1", {1})
+                          .row("s/channel:x/task:ab/bytes:1", {2})
+                          .row("s/channel:x/task:b/bytes:1", {3})
+                          .fill(spec);
+  ASSERT_THAT(tables, SizeIs(1));
+  ASSERT_THAT(tables[0].lines, SizeIs(2));
+  EXPECT_THAT(texts(tables[0], 0), ElementsAre("1.00"));
+  EXPECT_THAT(texts(tables[0], 1), ElementsAre("3.00"));
+}
+
+TEST(Table, writes_memory_in_binary_units) {
+  TableSpec spec = by_size;
+  spec.columns = {{.heading = "", .figure = {.name = "real_time_ns", .unit = Unit::bytes}}};
+  const auto tables = Made().row("s/channel:x", {300 * 1024}).fill(spec);
+  ASSERT_THAT(tables, SizeIs(1));
+  EXPECT_THAT(texts(tables[0], 0), ElementsAre("300"));
+  EXPECT_EQ(tables[0].heads[0].scale.symbol, "KiB");
+}
+
 TEST(Table, is_absent_without_rows) {
   EXPECT_THAT(Made().row("other/channel:a/bytes:1", {1}).fill(by_size), IsEmpty());
 }
@@ -261,6 +285,28 @@ TEST(Findings, tell_sleepers_from_spinners_by_their_switches) {
   ASSERT_THAT(found, SizeIs(1));
   EXPECT_THAT(found[0].says, HasSubstr("5.00 µs (`blocking`) with a peer that sleeps"));
   EXPECT_THAT(found[0].says, HasSubstr("200 ns (`adaptive`) with one that keeps its CPU busy"));
+}
+
+TEST(Findings, compare_pools_with_those_of_python) {
+  results::Run run{.file = "", .about = Json::object(), .rows = {}, .failed = {}};
+  const auto add = [&](const char* pool, const char* chunk, double tasks_per_second) {
+    const std::string keys = std::string("/task:empty/chunk:") + chunk + "/workers:2";
+    run.rows.push_back({.name = results::parse_name(std::string("pool_map/pool:") + pool + keys),
+                        .launch = 0,
+                        .figures = {{"tasks_per_second", tasks_per_second}}});
+  };
+  add("thread_futex", "1", 4e6);
+  add("process_pipe", "1", 1e6);
+  add("process_pipe", "auto", 5e7);
+  auto found = results::findings(Measurements(run));
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_THAT(found[0].says, Not(HasSubstr("Python")));
+  add("python_multiprocessing_pool", "1", 5e4);
+  add("python_multiprocessing_pool", "auto", 1e7);
+  found = results::findings(Measurements(run));
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_THAT(found[0].says, HasSubstr("20 × as many as Python's `multiprocessing.Pool`"));
+  EXPECT_THAT(found[0].says, HasSubstr("5.00 × in chunks"));
 }
 
 // Same input, same bytes. After a wanted change:
