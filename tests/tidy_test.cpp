@@ -159,7 +159,8 @@ TEST(Text, headers_are_included_once) {
 
 TEST(Text, files_are_short) {
   for (const auto& file : sources()) {
-    if (file.extension() == ".json") continue;  // data
+    if (file.extension() == ".json") continue;                     // data
+    if (file.parent_path() == "tests/golden/published") continue;  // written from data
     EXPECT_LE(documents::lines(project / file).size(), 450U) << file;
   }
 }
