@@ -97,7 +97,9 @@ void Crew::collect(Returned& returned) {
   const auto deaths = board_.deaths.load(std::memory_order_acquire);
   if (deaths != deaths_seen_) {
     deaths_seen_ = deaths;
-    while (const auto death = finished_ ? std::nullopt : zygote_.next_death()) {
+    while (!finished_ && returned.broken.empty()) {
+      const auto death = zygote_.next_death();
+      if (!death) break;
       bury(*death, returned);
     }
   }

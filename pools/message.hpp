@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -22,33 +23,27 @@
 
 namespace pools {
 
-// Its size keeps the body aligned as the message is.
-struct alignas(16) MessageHeader {
+// Short, so that a small task fits a cache line. Its size keeps the body aligned as the message is.
+struct MessageHeader {
   std::uint64_t bytes;  // of the message in the channel
-  std::uint64_t task;   // 0 in place of a task: nothing comes any more
-  Extent shared{};      // of the whole message, when it is in shared memory
+  std::uint64_t task;   // its number and the bits below; 0: nothing comes any more
 };
 
-// Follows the header of a task that has any: such a task's number has the highest bit set.
+inline constexpr std::uint64_t limited_task = std::uint64_t{1} << 63;  // TaskLimits follow
+inline constexpr std::uint64_t shared_message = std::uint64_t{1}
+                                                << 62;  // an Extent is all the rest
+
+// The number of a task, without what else its message says.
+inline std::uint64_t number_of(const MessageHeader& header) {
+  return header.task & ~(limited_task | shared_message);
+}
+
+// Of a task that has any, behind the header.
 struct alignas(16) TaskLimits {
   std::int64_t soft_ns;  // of running; 0: none
   std::int64_t hard_ns;
   std::uint64_t attempt;  // 1, and more when it is run again
 };
-
-inline constexpr std::uint64_t limited_task = std::uint64_t{1} << 63;
-
-// Fills in the header of a message that is otherwise ready, and gives what goes through the
-// channel.
-inline ipc::Bytes set_header(Writer& message, std::uint64_t task) {
-  MessageHeader header{.bytes = message.size(), .task = task};
-  if (message.block().valid()) {
-    header.shared = {.offset = message.block().offset(), .bytes = message.size()};
-    header.bytes = sizeof header;
-  }
-  std::memcpy(message.bytes().data(), &header, sizeof header);
-  return message.bytes().first(header.bytes);
-}
 
 // Requires a message, or its first piece.
 inline MessageHeader header_of(ipc::Bytes message) {
@@ -66,12 +61,34 @@ inline ipc::Bytes body_of(ipc::Bytes message) {
   return message.subspan(sizeof(MessageHeader));
 }
 
+// Where a message that is in shared memory lies; nothing when it is in the channel.
+inline std::optional<Extent> extent_of(ipc::Bytes message) {
+  if ((header_of(message).task & shared_message) == 0) return std::nullopt;
+  const ipc::Bytes body = body_of(message);
+  Extent extent;
+  if (body.size() != sizeof extent) throw std::runtime_error("not a message of a pool: no extent");
+  std::memcpy(&extent, body.data(), sizeof extent);
+  return extent;
+}
+
 // Where the next piece of an outgoing message begins, and whether there is one.
 class Cutter {
  public:
   explicit Cutter(std::size_t piece_bytes) : piece_bytes_(piece_bytes) {}
 
-  void begin(ipc::Bytes message) { left_ = message; }
+  // A message that is ready but for its header, which this fills in. It stays where it is until it
+  // is sent. `task`: its number, and limited_task.
+  void begin(Writer& message, std::uint64_t task) {
+    MessageHeader header{.bytes = message.size(), .task = task};
+    left_ = message.bytes();
+    if (message.block().valid()) {
+      header = {.bytes = sizeof extent_, .task = task | shared_message};
+      extent_.extent = {.offset = message.block().offset(), .bytes = message.size()};
+      extent_.header = header;
+      left_ = std::as_bytes(std::span(&extent_, 1));
+    }
+    std::memcpy(message.bytes().data(), &header, sizeof header);
+  }
   [[nodiscard]] bool done() const { return left_.empty(); }
   [[nodiscard]] ipc::Bytes piece() const {
     return left_.first(std::min(piece_bytes_, left_.size()));
@@ -79,7 +96,13 @@ class Cutter {
   void sent() { left_ = left_.subspan(piece().size()); }
 
  private:
+  struct InSharedMemory {
+    MessageHeader header;
+    Extent extent;
+  };
+
   std::size_t piece_bytes_;
+  InSharedMemory extent_{};
   ipc::Bytes left_;
 };
 

@@ -76,7 +76,7 @@ int Worker::serve() {
   while (const auto message = next()) {
     const MessageHeader task = header_of(*message);
     if (task.task == 0) return 0;
-    const auto number = task.task & ~limited_task;
+    const auto number = number_of(task);
     slot_.started.store(number, std::memory_order_release);  // partner: WorkerLink::has_begun
     Writer out(sizeof(MessageHeader), long_answers_.get());
     answer(task, *message, out);
@@ -106,9 +106,9 @@ bool Worker::initialize() {
 void Worker::answer(const MessageHeader& task, ipc::Bytes message, Writer& out) {
   const bool limited = (task.task & limited_task) != 0;
   try {
-    if (task.shared.bytes > 0) {
+    if (const auto extent = extent_of(message)) {
       if (!long_tasks_) throw std::runtime_error("a task in shared memory, and there is none");
-      message = long_tasks_->at(task.shared);
+      message = long_tasks_->at(*extent);
     }
     Reader call(body_of(message));
     if (limited) {
@@ -184,7 +184,7 @@ std::optional<ipc::Bytes> Worker::next() {
 }
 
 bool Worker::send(Writer& answer, std::uint64_t task) {
-  cutter_.begin(set_header(answer, task));
+  cutter_.begin(answer, task);
   if (answer.block().valid()) lent_much_ = long_answers_->lend(answer.take_block());
   while (!cutter_.done()) {
     const auto outcome = answers_.send(cutter_.piece(), patience());

@@ -55,7 +55,7 @@ void WorkerLink::give(JobPtr job) {
     std::memcpy(job->call.bytes().data() + sizeof(MessageHeader), &*job->limits,
                 sizeof(TaskLimits));
   }
-  cutter_.begin(set_header(job->call, job->number | (job->limits ? limited_task : 0)));
+  cutter_.begin(job->call, job->number | (job->limits ? limited_task : 0));
   jobs_.push_back(std::move(job));
 }
 
@@ -109,7 +109,7 @@ WorkerLink::Abandoned WorkerLink::abandon() {
 
 void WorkerLink::stop() {
   Writer message(sizeof(MessageHeader));
-  cutter_.begin(set_header(message, 0));
+  cutter_.begin(message, 0);
   if (tasks_) push();
   cutter_ = Cutter(piece_bytes_);
   answers_.reset();  // some senders linger for as long as there is a receiver
@@ -126,11 +126,11 @@ bool WorkerLink::receive() {
 // A worker answers in the order in which it was asked.
 JobPtr WorkerLink::answered() {
   const MessageHeader header = header_of(joiner_.view());
-  if (jobs_.empty() || jobs_.front()->number != header.task) {
+  if (jobs_.empty() || jobs_.front()->number != number_of(header)) {
     throw std::runtime_error("a worker answered what it was not asked");
   }
-  Answer answer = header.shared.bytes == 0 ? Answer(joiner_.take())
-                                           : Answer(Loan(long_answers_, header.shared));
+  const auto extent = extent_of(joiner_.view());
+  Answer answer = extent ? Answer(Loan(long_answers_, *extent)) : Answer(joiner_.take());
   JobPtr job = std::move(jobs_.front());
   jobs_.pop_front();
   job->answer = std::move(answer);
