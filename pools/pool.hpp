@@ -32,6 +32,7 @@ concept Pool = std::constructible_from<P, const Options&> &&
   { P::name } -> std::convertible_to<std::string_view>;
   { constant.workers() } -> std::same_as<std::size_t>;
   { pool.submit(function, 1) } -> std::same_as<Future<int>>;
+  { pool.submit(TaskOptions{}, function, 1) } -> std::same_as<Future<int>>;
   { pool.apply(function, 1) } -> std::same_as<int>;
   { pool.map(function, range) } -> std::same_as<std::vector<int>>;
   { pool.map(function, range, std::size_t{1}) } -> std::same_as<std::vector<int>>;
@@ -39,6 +40,7 @@ concept Pool = std::constructible_from<P, const Options&> &&
   { pool.for_each(function, range) } -> std::same_as<void>;
   { pool.imap(function, range) } -> std::ranges::input_range;
   { pool.imap_unordered(function, range) } -> std::ranges::input_range;
+  { pool.resize(std::size_t{2}) } -> std::same_as<void>;
   { pool.cancel_pending() } -> std::same_as<void>;
   { pool.shutdown(false, true) } -> std::same_as<void>;
   { pool.close() } -> std::same_as<void>;

@@ -66,6 +66,15 @@ class AnyPool : public Verbs<AnyPool> {
                       : threads_->submit(std::forward<F>(function), std::forward<Args>(args)...);
   }
 
+  template <class F, class... Args>
+  requires Callable<F, Args...>
+  auto submit(const TaskOptions& options, F&& function, Args&&... args)
+      -> Future<ResultOf<F, Args...>> {
+    return processes_
+               ? processes_->submit(options, std::forward<F>(function), std::forward<Args>(args)...)
+               : threads_->submit(options, std::forward<F>(function), std::forward<Args>(args)...);
+  }
+
   void resize(std::size_t workers) {
     processes_ ? processes_->resize(workers) : threads_->resize(workers);
   }

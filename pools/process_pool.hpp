@@ -53,9 +53,11 @@ class AnyProcessPool : public Verbs<AnyProcessPool> {
   }
 
   [[nodiscard]] std::size_t workers() const { return dispatcher_->workers(); }
-  // More workers, or fewer: those that are too many end when their tasks are done. 1 at least.
+  // More workers, or fewer: those that are too many end when their tasks are done.
+  // Throws std::invalid_argument for none and for more than workers_max.
   void resize(std::size_t workers) {
-    dispatcher_->resize(worker_count({.workers = std::max<std::size_t>(workers, 1)}));
+    if (workers == 0) throw std::invalid_argument("resize(0): a pool has at least 1 worker");
+    dispatcher_->resize(worker_count({.workers = workers}));
   }
 
   // What does not fit a channel is kept here: waits for room only where Options say so. Throws

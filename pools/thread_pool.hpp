@@ -45,9 +45,19 @@ class AnyThreadPool : public Verbs<AnyThreadPool> {
   template <class F, class... Args>
   requires Callable<F, Args...>
   auto submit(F&& function, Args&&... args) -> Future<ResultOf<F, Args...>> {
+    return submit(TaskOptions{}, std::forward<F>(function), std::forward<Args>(args)...);
+  }
+  // The same, with limits of its own. Throws std::invalid_argument for those that only a process
+  // can keep.
+  template <class F, class... Args>
+  requires Callable<F, Args...>
+  auto submit(const TaskOptions& options, F&& function, Args&&... args)
+      -> Future<ResultOf<F, Args...>> {
     using R = ResultOf<F, Args...>;
+    check_options(options);
     auto task = std::make_shared<CallTask<R, std::decay_t<F>, std::decay_t<Args>...>>(
         std::forward<F>(function), std::forward<Args>(args)...);
+    task->soft_timeout = options.soft_timeout;
     if (!queue_->push(task) && task->begin()) task->run();
     return {std::move(task), queue_,
             [](TaskState& state) { return static_cast<ResultTask<R>&>(state).take(); }};
@@ -69,6 +79,14 @@ class AnyThreadPool : public Verbs<AnyThreadPool> {
   void terminate();
 
  private:
+  static void check_options(const TaskOptions& options) {
+    if (options.hard_timeout.count() == 0 && !options.retry) return;
+    throw std::invalid_argument(
+        "hard_timeout and retry are for process pools: a thread can neither be killed nor die "
+        "alone; "
+        "a thread pool takes soft_timeout");
+  }
+
   void start(std::size_t index);
   void run(std::size_t index);
 

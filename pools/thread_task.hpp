@@ -3,6 +3,7 @@
 
 #include <cxxabi.h>
 
+#include <chrono>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 
 #include "pools/errors.hpp"
 #include "pools/task_state.hpp"
+#include "pools/this_task.hpp"
 
 namespace pools {
 
@@ -24,8 +26,26 @@ class ThreadTask : public TaskState {
   virtual void run() = 0;
   // Forgets the call. It is to be resolved with an error then.
   virtual void give_up() = 0;
+
+  std::chrono::nanoseconds soft_timeout{0};  // TaskOptions::soft_timeout
 };
 using ThreadTaskPtr = std::shared_ptr<ThreadTask>;
+
+// Makes a task the one that this thread runs. A task that waits may run another meanwhile.
+class RunningTask {
+ public:
+  explicit RunningTask(std::chrono::nanoseconds soft_timeout)
+      : outer_(std::exchange(detail::running_task, {})) {
+    if (soft_timeout.count() > 0) {
+      detail::running_task.soft_deadline = ipc::Deadline::in(soft_timeout);
+    }
+  }
+  RunningTask(const RunningTask&) = delete;
+  ~RunningTask() { detail::running_task = outer_; }
+
+ private:
+  TaskContext outer_;
+};
 
 template <class R>
 class ResultTask : public ThreadTask {
@@ -50,6 +70,7 @@ class CallTask final : public ResultTask<R> {
   }
 
   void run() override {
+    const RunningTask running(this->soft_timeout);
     std::exception_ptr error;
     try {
       if constexpr (std::is_void_v<R>) {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "pools/this_task.hpp"
 #include "tests/pool_fixture.hpp"
 
 namespace {
@@ -170,6 +171,30 @@ TEST_P(PoolLife, ADestroyedFutureCancelsNothing) {
   pool.close();
   pool.join();
   EXPECT_EQ(shared->ran, 50);
+}
+
+TEST_P(PoolLife, ATaskIsToldThatItShouldStop) {
+  pools::AnyPool pool(GetParam(), {.workers = 1});
+  const auto stops_when_told = [] {
+    const bool before = pools::this_task::stop_requested();
+    pool_test::await([] { return pools::this_task::stop_requested(); });
+    return before;
+  };
+  const pools::TaskOptions soon{.soft_timeout = std::chrono::milliseconds(20)};
+  EXPECT_FALSE(pool.submit(soon, stops_when_told).get());
+  EXPECT_FALSE(pool.submit([] { return pools::this_task::stop_requested(); }).get())
+      << "the next task has no limit";
+}
+
+TEST_P(PoolLife, OnlyProcessesAreKilledForATask) {
+  pools::AnyPool pool(GetParam(), {.workers = 1});
+  const pools::TaskOptions limited{.hard_timeout = std::chrono::seconds(60)};
+  const auto nothing = [] {};
+  if (GetParam().processes()) {
+    pool.submit(limited, nothing).get();
+  } else {
+    EXPECT_THROW(pool.submit(limited, nothing), std::invalid_argument);
+  }
 }
 
 TEST_P(PoolLife, OptionsAreChecked) {

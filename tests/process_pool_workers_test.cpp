@@ -209,18 +209,6 @@ TEST_P(ProcessPoolWorkers, AreKilledWithATaskThatTakesTooLong) {
   EXPECT_NE(behind.get(), first);
 }
 
-TEST_P(ProcessPoolWorkers, TellATaskThatItShouldStop) {
-  pools::AnyProcessPool pool(channel(), {.workers = 1});
-  const auto stops_when_told = [] {
-    const bool before = pools::this_task::stop_requested();
-    pool_test::await([] { return pools::this_task::stop_requested(); });
-    return before;
-  };
-  EXPECT_FALSE(pool.submit(pools::TaskOptions{.soft_timeout = 20ms}, stops_when_told).get());
-  EXPECT_FALSE(pool.submit([] { return pools::this_task::stop_requested(); }).get())
-      << "the next task has no limit";
-}
-
 TEST_P(ProcessPoolWorkers, AFullQueueRefuses) {
   const SharedMemory shared;
   pools::AnyProcessPool pool(
