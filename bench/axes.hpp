@@ -101,6 +101,13 @@ inline constexpr bool takes_part(Size size, const PoolPoint& point) {
   return point.task == "empty" && point.workers <= 2;
 }
 
+// How a pool's workers start, and from how large a process, is hardly a matter of its channel.
+inline constexpr bool takes_part_in_lifecycle(Size size, std::string_view pool,
+                                              std::string_view start, std::string_view parent) {
+  if (size == Size::full || stands_for_others(pool)) return true;
+  return start != "fork" && start != "spawn" && parent == "small";
+}
+
 // A dispatch is an unpinned one in the full size only: where the two run is then a lottery.
 inline constexpr bool takes_part(Size size, Cpus cpus) {
   return size != Size::quick || cpus != Cpus::any;

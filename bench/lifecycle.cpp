@@ -15,6 +15,7 @@
 #include <string_view>
 #include <thread>
 
+#include "bench/axes.hpp"
 #include "bench/main.hpp"
 #include "ipc/pages.hpp"
 #include "pools/pools.hpp"
@@ -124,7 +125,9 @@ void add_rows(Suite& suite) {
     }
     for (const pools::PoolKind& kind : pools::all_pools()) {
       const RowName name = RowName("lifecycle").with("pool", kind.name);
+      const Size size = suite.settings().size;
       if (!kind.processes()) {
+        if (!takes_part_in_lifecycle(size, kind.name, "", parent.name)) continue;
         suite.add(name.with("parent", parent.name), [&suite, ballast, parent, kind] {
           ballast->grow_to(parent);
           return up_and_down(suite, kind, {.workers = workers});
@@ -132,6 +135,7 @@ void add_rows(Suite& suite) {
         continue;
       }
       for (const StartKind& start : start_kinds) {
+        if (!takes_part_in_lifecycle(size, kind.name, start.name, parent.name)) continue;
         suite.add(name.with("start", start.name).with("parent", parent.name),
                   [&suite, ballast, parent, kind, start] {
                     ballast->grow_to(parent);

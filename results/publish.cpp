@@ -243,7 +243,8 @@ std::string wrapped(const std::string& text, std::size_t width, std::size_t inde
     if (end == std::string::npos) end = text.size();
     const std::size_t length = end - start;
     if (column > 0 && column + 1 + length > width) {
-      result += "\n" + std::string(indent, ' ');
+      result += '\n';
+      result.append(indent, ' ');
       column = indent;
     } else if (column > 0) {
       result += ' ';
