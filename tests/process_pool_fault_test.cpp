@@ -117,9 +117,6 @@ TEST_P(ProcessPoolFaults, AnAnswerGivenBeforeTheDeathCounts) {
 }
 
 TEST_P(ProcessPoolFaults, IdleWorkersMayBeKilled) {
-  if (!GetParam().channel->traits.waiter_may_be_killed) {
-    GTEST_SKIP() << "a worker that waits in this channel may not be killed";
-  }
   pools::AnyPool pool(GetParam(), {.workers = 2});
   pid_t last = 0;
   for (int round = 0; round < 50; ++round) {
@@ -241,9 +238,6 @@ TEST_P(ProcessPoolFaults, PoolsSideBySideEndInAnyOrder) {
 }
 
 TEST_P(ProcessPoolFaults, RandomDeathsLoseNoFuture) {
-  if (!GetParam().channel->traits.waiter_may_be_killed) {
-    GTEST_SKIP() << "a worker that waits in this channel may not be killed";
-  }
   // Workers may die as fast as they are started.
   pools::AnyPool pool(
       GetParam(),
