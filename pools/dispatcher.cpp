@@ -23,9 +23,12 @@ constexpr std::uint32_t poll_rounds_min = 4;
 // Who collects: one thread at a time.
 class CollectorRole {
  public:
-  explicit CollectorRole(std::atomic<bool>& taken) : taken_(taken) { taken_ = true; }
+  // Written under the mutex; whoever reads it without is notified after it (Dispatcher::pass_on).
+  explicit CollectorRole(std::atomic<bool>& taken) : taken_(taken) {
+    taken_.store(true, std::memory_order_relaxed);
+  }
   CollectorRole(const CollectorRole&) = delete;
-  ~CollectorRole() { taken_ = false; }
+  ~CollectorRole() { taken_.store(false, std::memory_order_release); }
 
  private:
   std::atomic<bool>& taken_;
@@ -46,8 +49,10 @@ Dispatcher::Dispatcher(const ipc::AnyChannel& channel, const Options& options,
 
 Dispatcher::Lock Dispatcher::enter() {
   owner_.check("this pool");  // in a forked child somebody may hold the mutex for ever
+  Lock lock(mutex_, std::try_to_lock);
+  if (lock.owns_lock()) return lock;
   callers_.fetch_add(1, std::memory_order_relaxed);
-  Lock lock(mutex_);
+  lock.lock();
   callers_.fetch_sub(1, std::memory_order_relaxed);
   return lock;
 }
