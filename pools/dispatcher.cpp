@@ -42,7 +42,7 @@ Dispatcher::Dispatcher(const ipc::AnyChannel& channel, const Options& options,
       memory_(Board::create()),
       board_(memory_.as<Board>()),
       crew_(channel, options_, piece_bytes, memory_),
-      polls_(polls(channel.traits)),
+      polls_(polls(channel.traits) && channel.traits.wait != ipc::Yield::name),
       poll_rounds_(poll_rounds_max),
       bell_(channel.traits),
       keeper_(mutex_, [this](Lock& lock) { return keep(lock); }) {}

@@ -123,7 +123,7 @@ class Dispatcher final : public Engine {
   Returned returned_;
 
   std::atomic<bool> collecting_{false};  // written under the mutex; a follower reads it without
-  const bool polls_;                     // the channel
+  const bool polls_;                     // the channel, before it waits for the bell
   std::uint32_t poll_rounds_;
   BellWait bell_;  // the collector's
   std::deque<ipc::Eventcount*> followers_;
