@@ -56,12 +56,13 @@ void encode_call(Writer& out, F&& function, Args&&... args) {
   (encode<std::decay_t<Args>>(out, std::forward<Args>(args)), ...);
 }
 
-// In the worker: runs the call, and writes the answer. An exception is an answer.
-void answer_call(Reader& call, Writer& answer);
+// In the worker: runs the call, and writes the answer. An exception is an answer: as itself where
+// it is one of `listed`.
+void answer_call(Reader& call, Writer& answer, ExceptionTypes listed = nullptr);
 
 // The answer of a call that could not be run, or that threw. Requires to be called in a handler.
 // Forgets what was written after the first `begin` bytes.
-void answer_failure(Writer& answer, std::size_t begin);
+void answer_failure(Writer& answer, std::size_t begin, ExceptionTypes listed = nullptr);
 
 // The exception that an answer holds, or what decoding it throws; null where it holds a result.
 inline std::exception_ptr answer_error(Reader answer) {

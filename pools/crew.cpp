@@ -31,7 +31,8 @@ Crew::Crew(const ipc::AnyChannel& channel, const Options& options, std::size_t p
       settings_{.piece_bytes = piece_bytes,
                 .tasks_max = options.worker_tasks_max,
                 .memory_bytes_max = options.worker_memory_bytes_max,
-                .initializer = options.initializer},
+                .initializer = options.initializer,
+                .exceptions = options.exceptions},
       board_(board.as<Board>()),
       zygote_(options, board),
       long_calls_(options.shared_memory_bytes == 0

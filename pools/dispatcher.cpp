@@ -107,7 +107,7 @@ void Dispatcher::run_here(Lock& lock, const JobPtr& job) {
   lock.unlock();
   Reader call(job->call.bytes().subspan(job->prefix_bytes()));
   Writer answer(sizeof(MessageHeader));
-  answer_call(call, answer);
+  answer_call(call, answer, options_.exceptions);
   job->answer = Answer({answer.bytes().begin(), answer.bytes().end()});
   job->resolve(answer_error(Reader(job->answer.body())));
   job->run_callbacks();

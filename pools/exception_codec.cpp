@@ -14,7 +14,7 @@
 namespace pools {
 namespace {
 
-enum class ErrorKind : std::uint8_t { text, plain, system, remote };
+enum class ErrorKind : std::uint8_t { text, plain, system, listed, remote };
 
 // The place in the list of the exception's own type: a derived one is another type.
 template <class List>
@@ -60,7 +60,25 @@ bool encode_system(Writer& out, const std::system_error& error) {
 
 }  // namespace
 
-void encode_current_exception(Writer& out) {
+bool detail::is_current_exception(const std::type_info& type) {
+  const std::type_info* const current = abi::__cxa_current_exception_type();
+  return current != nullptr && *current == type;
+}
+
+// The parent needs no list: it is told who makes the exception, as a worker is told who runs a
+// call.
+void detail::encode_listed(Writer& out, ExceptionMaker maker) {
+  encode(out, ErrorKind::listed);
+  encode(out, maker);
+}
+
+void encode_current_exception(Writer& out, ExceptionTypes listed) {
+  const std::size_t begin = out.size();
+  try {
+    if (listed != nullptr && listed(out)) return;
+  } catch (...) {
+    out.truncate(begin);
+  }
   try {
     throw;
   } catch (const std::exception& error) {
@@ -107,6 +125,8 @@ std::exception_ptr decode_exception(Reader& in) {
                                                    : std::system_error(code, text));
       break;
     }
+    case ErrorKind::listed:
+      return decode<detail::ExceptionMaker>(in)(in);
     case ErrorKind::remote: {
       auto type = decode<std::string>(in);
       auto text = decode<std::string>(in);

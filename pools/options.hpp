@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "pools/exception_codec.hpp"
 #include "pools/initializer.hpp"
 
 namespace pools {
@@ -75,6 +76,9 @@ struct Options {
   // Longer tasks and results lie in shared memory, and the channel says where: that is faster as
   // soon as they would be cut. 0: none do, all goes through the channel.
   std::size_t shared_memory_bytes = 4096;
+  // Of tasks, which come back as themselves: exception_types<ParseError, IoError>. Their decoding
+  // may not use the pool. A type that is not listed comes back as RemoteError.
+  ExceptionTypes exceptions = nullptr;
   // Allows construction when the process already has other threads. A worker then inherits every
   // lock as it was at that moment, held ones included, and a task that takes such a one hangs.
   bool fork_with_threads = false;

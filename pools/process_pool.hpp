@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <exception>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -61,13 +62,13 @@ class AnyProcessPool : public Verbs<AnyProcessPool> {
   }
 
   // What does not fit a channel is kept here: waits for room only where Options say so. Throws
-  // PoolClosed, PoolBroken or QueueFull.
+  // PoolClosed, PoolBroken or QueueFull. What encoding the call throws is the future's error.
   template <class F, class... Args>
   requires Callable<F, Args...>
   auto submit(F&& function, Args&&... args) -> Future<ResultOf<F, Args...>> {
     Writer call(sizeof(MessageHeader), dispatcher_->long_calls());
-    encode_call(call, std::forward<F>(function), std::forward<Args>(args)...);
-    return submit_job<ResultOf<F, Args...>>(std::make_shared<Job>(std::move(call)));
+    return submit_job(std::make_shared<Job>(std::move(call)), std::forward<F>(function),
+                      std::forward<Args>(args)...);
   }
   // The same, with limits of its own.
   template <class F, class... Args>
@@ -75,8 +76,8 @@ class AnyProcessPool : public Verbs<AnyProcessPool> {
   auto submit(const TaskOptions& options, F&& function, Args&&... args)
       -> Future<ResultOf<F, Args...>> {
     Writer call(sizeof(MessageHeader) + sizeof(TaskLimits), dispatcher_->long_calls());
-    encode_call(call, std::forward<F>(function), std::forward<Args>(args)...);
-    return submit_job<ResultOf<F, Args...>>(std::make_shared<Job>(std::move(call), options));
+    return submit_job(std::make_shared<Job>(std::move(call), options), std::forward<F>(function),
+                      std::forward<Args>(args)...);
   }
 
   // Cancels every task that no worker has begun.
@@ -90,11 +91,17 @@ class AnyProcessPool : public Verbs<AnyProcessPool> {
   void terminate() { dispatcher_->terminate(); }
 
  private:
-  template <class R>
-  Future<R> submit_job(std::shared_ptr<Job> job) {
+  template <class F, class... Args>
+  auto submit_job(const JobPtr& job, F&& function, Args&&... args) -> Future<ResultOf<F, Args...>> {
+    using R = ResultOf<F, Args...>;
     if constexpr (!std::is_void_v<R>) check_encodable<R>();
-    dispatcher_->submit(job);
-    return {std::move(job), dispatcher_, [](TaskState& state) {
+    try {
+      encode_call(job->call, std::forward<F>(function), std::forward<Args>(args)...);
+    } catch (...) {
+      job->resolve(std::current_exception());
+    }
+    if (!job->ready()) dispatcher_->submit(job);
+    return {job, dispatcher_, [](TaskState& state) {
               const Answer message = std::move(static_cast<Job&>(state).answer);
               Reader answer(message.body());
               return decode_answer<R>(answer);

@@ -42,6 +42,7 @@ void put_worker_order(ipc::Parcel& order, const ipc::AnyChannel& channel,
   order.put(settings.tasks_max);
   order.put(settings.memory_bytes_max);
   order.put_bytes(settings.initializer.call());
+  order.put(code_address(settings.exceptions));
 }
 
 int worker_main(std::size_t worker, Board& board, ipc::Parcel& order) {
@@ -50,7 +51,8 @@ int worker_main(std::size_t worker, Board& board, ipc::Parcel& order) {
   const WorkerSettings settings{.piece_bytes = order.take<std::size_t>(),
                                 .tasks_max = order.take<std::size_t>(),
                                 .memory_bytes_max = order.take<std::size_t>(),
-                                .initializer = Initializer(order.take_bytes())};
+                                .initializer = Initializer(order.take_bytes()),
+                                .exceptions = code_at<ExceptionTypes>(order.take<CodeAddress>())};
   return Worker(channel, order, board, board.workers[worker], settings).serve();
 }
 
@@ -117,9 +119,9 @@ void Worker::answer(const MessageHeader& task, ipc::Bytes message, Writer& out) 
       begin(limits);
       call = Reader(call.left());  // alignment counts from here
     }
-    answer_call(call, out);
+    answer_call(call, out, settings_.exceptions);
   } catch (...) {
-    answer_failure(out, sizeof(MessageHeader));
+    answer_failure(out, sizeof(MessageHeader), settings_.exceptions);
   }
   if (limited) end_limits();
 }

@@ -13,6 +13,7 @@
 #include "ipc/parcel.hpp"
 #include "pools/arena.hpp"
 #include "pools/board.hpp"
+#include "pools/exception_codec.hpp"
 #include "pools/initializer.hpp"
 #include "pools/message.hpp"
 
@@ -23,6 +24,7 @@ struct WorkerSettings {
   std::size_t tasks_max;         // 0: no limit
   std::size_t memory_bytes_max;  // 0: no limit
   Initializer initializer;
+  ExceptionTypes exceptions;  // null: none
 };
 
 // The life of a worker process (WorkerMain). The order has what put_worker_order() puts there.
