@@ -35,6 +35,8 @@ void run_call(Reader& call, Writer& answer) {
   encode(answer, true);
   if constexpr (std::is_void_v<ResultOf<F, Args...>>) {
     std::apply(function, std::move(arguments));
+  } else if constexpr (CrossesAsHandle<ResultOf<F, Args...>>) {
+    std::apply(function, std::move(arguments)).give_back(call, answer);
   } else {
     encode<ResultOf<F, Args...>>(answer, std::apply(function, std::move(arguments)));
   }

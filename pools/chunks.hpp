@@ -111,6 +111,12 @@ concept TravelsAsSpan = std::ranges::contiguous_range<Range> && std::ranges::siz
     std::default_initializable<std::ranges::range_value_t<Range>> &&
     !std::same_as<std::ranges::range_value_t<Range>, bool>;
 
+// An array whose parts cross without their elements.
+template <class Range>
+concept TravelsInParts = CrossesAsHandle<Range> && requires(const Range& range) {
+  { range.part(range.size(), range.size()) } -> std::same_as<Range>;
+};
+
 // Reads a range in chunks: the caller's, when Range is a reference, or its own. With `borrows`,
 // chunks may refer to it: it has to be there until their tasks have ended.
 // Not std::views::all: Clang 14 cannot read the views of GCC 12's library.
@@ -128,6 +134,9 @@ class Chunks {
     if constexpr (TravelsAsItIs<Bare>) {
       const std::size_t first = skip(size);
       return IndexedChunk<Bare>(range_, first, read_ - first);
+    } else if constexpr (TravelsInParts<Bare>) {
+      const std::size_t first = skip(size);
+      return range_.part(first, read_ - first);
     } else if constexpr (TravelsAsSpan<Range> && borrows) {
       const std::size_t first = skip(size);
       const Item* const items = std::ranges::data(range_);
@@ -215,7 +224,13 @@ struct ForEachChunk {
 
   template <class Chunk>
   void operator()(Chunk items) {
-    for (auto&& item : items) std::invoke(function, ItemOf<Chunk>(std::move(item)));
+    for (auto&& item : items) {
+      if constexpr (TravelsInParts<Chunk>) {
+        std::invoke(function, item);
+      } else {
+        std::invoke(function, ItemOf<Chunk>(std::move(item)));
+      }
+    }
   }
 };
 

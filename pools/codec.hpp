@@ -38,7 +38,9 @@ namespace pools {
 // What a Writer wrote after its prefix.
 class Reader {
  public:
-  explicit Reader(std::span<const std::byte> bytes) : bytes_(bytes), all_(bytes.size()) {}
+  // Shared memory that the bytes tell of is looked for in `memories`, and is opened there.
+  explicit Reader(std::span<const std::byte> bytes, SharedMemories* memories = nullptr)
+      : bytes_(bytes), all_(bytes.size()), memories_(memories) {}
 
   // Throws std::runtime_error when there is less.
   std::span<const std::byte> take(std::size_t bytes) {
@@ -53,10 +55,12 @@ class Reader {
   // Leaves out what Writer::align() wrote.
   void align(std::size_t alignment) { take(Writer::padding(all_ - bytes_.size(), alignment)); }
   [[nodiscard]] std::span<const std::byte> left() const { return bytes_; }
+  [[nodiscard]] SharedMemories* memories() const { return memories_; }
 
  private:
   std::span<const std::byte> bytes_;  // that are left
   std::size_t all_;
+  SharedMemories* memories_;
 };
 
 // Points to memory of this process, which another one does not have.
@@ -87,6 +91,14 @@ concept Serializable = std::default_initializable<T> &&
     cereal::traits::is_output_serializable<T, cereal::BinaryOutputArchive>::value &&
     cereal::traits::is_input_serializable<T, cereal::BinaryInputArchive>::value;
 
+// Says itself where another process finds it, as an argument and as a result (SharedArray).
+template <class T>
+concept CrossesAsHandle = requires(const T& value, Reader& in, Writer& out) {
+  value.hand_over(out);
+  value.give_back(in, out);
+  { T::take_over(in) } -> std::same_as<T>;
+};
+
 template <class T>
 constexpr void check_encodable() {
   static_assert(
@@ -94,7 +106,7 @@ constexpr void check_encodable() {
       "this argument or result of a task points into the memory of this process, where "
       "the worker cannot follow it: pass std::string or std::vector, or capture a pointer "
       "to memory that was shared before the pool was made");
-  static_assert(PlainBytes<T> || PlainSequence<T> || Serializable<T>,
+  static_assert(CrossesAsHandle<T> || PlainBytes<T> || PlainSequence<T> || Serializable<T>,
                 "this argument or result of a task cannot cross processes: it has to be trivially "
                 "copyable, or default constructible with a serialize() for cereal (for a type of "
                 "the standard library: include its <cereal/types/...>)");
@@ -158,6 +170,8 @@ void encode(Writer& out, const T& value) {
   check_encodable<T>();
   if constexpr (FunctionPointer<T>) {
     encode(out, code_address(value));
+  } else if constexpr (CrossesAsHandle<T>) {
+    value.hand_over(out);
   } else if constexpr (WrapsFunction<T>) {
     encode(out, value.function);
   } else if constexpr (PlainBytes<T>) {
@@ -180,6 +194,8 @@ T decode(Reader& in) {
   check_encodable<T>();
   if constexpr (FunctionPointer<T>) {
     return code_at<T>(decode<CodeAddress>(in));
+  } else if constexpr (CrossesAsHandle<T>) {
+    return T::take_over(in);
   } else if constexpr (WrapsFunction<T>) {
     return T{decode<typename T::Wrapped>(in)};
   } else if constexpr (PlainBytes<T>) {

@@ -105,7 +105,8 @@ void Dispatcher::submit(JobPtr job) {
 // As its worker would.
 void Dispatcher::run_here(Lock& lock, const JobPtr& job) {
   lock.unlock();
-  Reader call(job->call.bytes().subspan(job->prefix_bytes()));
+  job->memories = std::move(job->call.memories());
+  Reader call(job->call.bytes().subspan(job->prefix_bytes()), &job->memories);
   Writer answer(sizeof(MessageHeader));
   answer_call(call, answer, options_.exceptions);
   job->answer = Answer({answer.bytes().begin(), answer.bytes().end()});
@@ -236,6 +237,7 @@ void Dispatcher::lose(Returned::Lost& lost) {
 }
 
 void Dispatcher::resolve(const JobPtr& job, std::exception_ptr error) {
+  if (error == nullptr) job->memories = std::move(job->call.memories());
   job->call = Writer();
   job->resolve(std::move(error));
   resolved(job);

@@ -102,8 +102,10 @@ class AnyProcessPool : public Verbs<AnyProcessPool> {
     }
     if (!job->ready()) dispatcher_->submit(job);
     return {job, dispatcher_, [](TaskState& state) {
-              const Answer message = std::move(static_cast<Job&>(state).answer);
-              Reader answer(message.body());
+              auto& done = static_cast<Job&>(state);
+              const Answer message = std::move(done.answer);
+              SharedMemories memories = std::move(done.memories);
+              Reader answer(message.body(), &memories);
               return decode_answer<R>(answer);
             }};
   }

@@ -57,7 +57,8 @@ class Verbs {
                      std::forward<Range>(tuples), chunk);
   }
 
-  // For what the function does, not for what it gives.
+  // For what the function does, not for what it gives. Called with the elements themselves of a
+  // SharedArray, with copies of other items.
   template <class F, std::ranges::input_range Range>
   void for_each(F&& function, Range&& range, std::size_t chunk = automatic_chunk) {
     pools::for_each(self(), std::forward<F>(function), std::forward<Range>(range), chunk);

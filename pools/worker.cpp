@@ -112,17 +112,18 @@ void Worker::answer(const MessageHeader& task, ipc::Bytes message, Writer& out) 
       if (!long_tasks_) throw std::runtime_error("a task in shared memory, and there is none");
       message = long_tasks_->at(*extent);
     }
-    Reader call(body_of(message));
+    Reader call(body_of(message), &memories_);
     if (limited) {
       TaskLimits limits;
       std::memcpy(&limits, call.take(sizeof limits).data(), sizeof limits);
       begin(limits);
-      call = Reader(call.left());  // alignment counts from here
+      call = Reader(call.left(), &memories_);  // alignment counts from here
     }
     answer_call(call, out, settings_.exceptions);
   } catch (...) {
     answer_failure(out, sizeof(MessageHeader), settings_.exceptions);
   }
+  memories_.keep_last(memories_max);
   if (limited) end_limits();
 }
 
@@ -154,9 +155,9 @@ bool Worker::used_up() const {
 
 // A wait that may be cut off by SIGKILL at any time must do no harm. Where it would, waits are
 // short, so that a peer that was killed inside the channel is noticed. They are short too while
-// there is memory to be had back.
+// there is memory to be had back, or to be let go.
 ipc::Deadline Worker::patience() const {
-  if (waiter_may_be_killed_ && !lent_much_) return ipc::Deadline::never();
+  if (waiter_may_be_killed_ && !lent_much_ && memories_.empty()) return ipc::Deadline::never();
   return ipc::Deadline::in(std::chrono::milliseconds(100));
 }
 
@@ -177,6 +178,7 @@ std::optional<ipc::Bytes> Worker::next() {
     if (outcome == ipc::Outcome::closed) return std::nullopt;
     if (outcome == ipc::Outcome::timed_out) {
       lent_much_ = long_answers_ != nullptr && long_answers_->sweep();
+      memories_.keep_last(0);
       continue;
     }
     ++received_;

@@ -75,6 +75,10 @@ class Worker {
   std::optional<Arena> long_tasks_;
   std::shared_ptr<ArenaOwner> long_answers_;  // none: long messages go through the channel
   bool lent_much_ = false;
+  // What the last tasks were given, so that to give it again costs nothing. An idle worker has
+  // none.
+  static constexpr std::size_t memories_max = 8;
+  SharedMemories memories_;
   KillTimer kill_timer_;
   std::size_t served_ = 0;
   std::uint64_t received_ = 0;  // pieces

@@ -38,7 +38,8 @@ struct Job : TaskState {
   // Kept until it is answered, since a worker may die before it begins; else until that worker is
   // dead, which reads a long call where it lies.
   Writer call;
-  Answer answer;  // what its future decodes
+  Answer answer;            // what its future decodes
+  SharedMemories memories;  // of its arguments, once it is answered: the result may be in them
   std::optional<TaskLimits> limits{};
   std::optional<Retry> retry{};  // none: as the pool's options say
   unsigned attempts = 0;         // begun so often, or given to a worker that has not begun it

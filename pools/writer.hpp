@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "pools/arena.hpp"
+#include "pools/shared_memory.hpp"
 
 namespace pools {
 
@@ -35,6 +36,9 @@ class Writer {
     put(zeros, padding(size_ - prefix_, alignment));
   }
 
+  // What the receiver is told of and opens: it is here as long as this is.
+  [[nodiscard]] SharedMemories& memories() { return memories_; }
+
   [[nodiscard]] std::size_t size() const { return size_; }
   // Forgets what was written after the first `size` bytes.
   void truncate(std::size_t size) { size_ = size; }
@@ -61,6 +65,7 @@ class Writer {
     std::swap(prefix_, other.prefix_);
     std::swap(size_, other.size_);
     std::swap(capacity_, other.capacity_);
+    std::swap(memories_, other.memories_);
   }
 
   std::unique_ptr<std::byte[]> own_;  // one of the two holds the bytes
@@ -70,6 +75,7 @@ class Writer {
   std::size_t prefix_ = 0;
   std::size_t size_ = 0;
   std::size_t capacity_ = 0;
+  SharedMemories memories_;
 };
 
 }  // namespace pools

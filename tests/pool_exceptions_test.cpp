@@ -131,7 +131,7 @@ TEST_P(PoolExceptions, ManyInARowCostNoWorker) {
 }
 
 TEST_P(PoolExceptions, ComeBackFromAProgramThatWasStartedAnew) {
-  if (!GetParam().processes()) GTEST_SKIP() << "threads are not started with a program";
+  if (!GetParam().processes()) GTEST_SKIP() << "threads start no program";
   pools::Options options = listing;
   options.start = pools::StartMethod::spawn;
   pools::AnyPool pool(GetParam(), options);
@@ -146,9 +146,10 @@ struct Stubborn {
   }
   template <class Archive>
   void load(Archive& archive) {
-    int any = 0;
-    archive(any);
+    archive(text);
   }
+
+  std::string text;
 };
 
 TEST_P(PoolExceptions, WhatCannotBeWrittenIsThatFuturesErrorAlone) {
