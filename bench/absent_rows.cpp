@@ -64,6 +64,14 @@ void add_left_out(Json& list, bool two_cpus) {
     list.push_back({{"rows", fmt::format("pool_map/pool:({})/{}", fmt::join(few, "|"), rows)},
                     {"reason", left_out}});
   }
+  std::vector<std::string> mute;  // pools without rows
+  for (const ::pools::PoolKind& kind : ::pools::all_pools()) {
+    if (!echoes_for_others(kind.name)) mute.push_back(kind.name);
+  }
+  list.push_back({{"rows", fmt::format("pool_echo/pool:({})/.*", fmt::join(mute, "|"))},
+                  {"reason", left_out}});
+  list.push_back(
+      {{"rows", "pool_echo/pool:(process|thread)_.*/bytes:(64|65536)"}, {"reason", left_out}});
   list.push_back({{"rows", "pool_dispatch/.*/cpus:any"}, {"reason", left_out}});
   if (!has_python()) return;
   list.push_back(
@@ -79,6 +87,8 @@ void add_absent_pools(Json& list) {
                     {"reason", "it has no map that cuts a range into chunks"}});
   }
   if (!has_python()) return;
+  list.push_back({{"rows", "pool_echo/pool:python_.*/bytes:(64|65536)"},
+                  {"reason", "what short data costs there, pool_dispatch shows"}});
   list.push_back({{"rows", "lifecycle/pool:process_.*/start:forkserver/.*"},
                   {"reason", "that is Python's, and the zygote is ours"}});
   list.push_back({{"rows", "lifecycle/pool:python_.*/start:zygote_early/.*"},

@@ -61,6 +61,15 @@ struct PoolPoint {
   std::size_t workers;
 };
 
+// One point of data that goes to a task and comes back.
+struct EchoPoint {
+  std::string_view pool;
+  std::size_t bytes;
+};
+
+inline constexpr std::array<std::size_t, 4> echo_bytes{64, 65536, std::size_t{1} << 20,
+                                                       std::size_t{16} << 20};
+
 inline constexpr std::array<std::string_view, 2> pool_chunks{"1", "auto"};
 
 // Where one length has to stand for all: small enough to show the mechanism alone, and large enough
@@ -111,6 +120,18 @@ inline constexpr bool takes_part_in_lifecycle(Size size, std::string_view pool,
 // A dispatch is an unpinned one in the full size only: where the two run is then a lottery.
 inline constexpr bool takes_part(Size size, Cpus cpus) {
   return size != Size::quick || cpus != Cpus::any;
+}
+
+// Long data is a matter of shared memory and of threads, and hardly of the channel or the lock
+// between: in the quick size few stand for the others.
+inline constexpr bool echoes_for_others(std::string_view pool) {
+  return pool == "process_spsc_ring<adaptive>" || pool == "process_unix_stream" ||
+         pool == "process_pipe" || pool == "thread_std_mutex";
+}
+
+inline constexpr bool takes_part(Size size, const EchoPoint& point) {
+  constexpr std::size_t long_bytes = std::size_t{1} << 20;
+  return size != Size::quick || (echoes_for_others(point.pool) && point.bytes >= long_bytes);
 }
 
 inline constexpr std::string_view left_out = "the quick size leaves it out, --full measures it";

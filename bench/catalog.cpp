@@ -48,6 +48,7 @@ constexpr std::array scenarios{
     Scenario{"lifecycle", "what do workers cost to have and to let go?"},
     Scenario{"pool_dispatch", "what does it cost to have one task done?"},
     Scenario{"pool_death", "a worker is killed at work: how soon does the caller know?"},
+    Scenario{"pool_echo", "what does it cost to send a task much data and to have it back?"},
     Scenario{"memory", "what does a worker keep in memory while it has nothing to do?"},
     Scenario{"python_pools", "the same, of Python's pools: rows in the scenarios of ours"},
     Scenario{"peer_death", "what does an end that waits learn of its peer's death, and how soon?"}};

@@ -89,7 +89,9 @@ std::vector<TableSpec> pool_tables() {
        .title = "Large arguments and large results",
        .question = "What does it cost to send a task much data and to have it back?",
        .timed = "Time from submit() to the result of a task that gives back what it gets, with one "
-                "worker. Between threads of Python that is a reference, and nothing is copied.",
+                "worker. Between threads of Python that is a reference, and nothing is copied. "
+                "shared_array: the data lies where both have it; filled: the caller copies it in "
+                "before, and out after.",
        .scenario = "pool_echo",
        .rows = {"pool", "payload"},
        .columns = {{.heading = "", .figure = time, .spread = "bytes"}}},
