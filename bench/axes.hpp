@@ -131,6 +131,7 @@ inline constexpr bool echoes_for_others(std::string_view pool) {
 
 inline constexpr bool takes_part(Size size, const EchoPoint& point) {
   constexpr std::size_t long_bytes = std::size_t{1} << 20;
+  if (size == Size::smoke) return point.bytes <= long_bytes;
   return size != Size::quick || (echoes_for_others(point.pool) && point.bytes >= long_bytes);
 }
 

@@ -14,12 +14,14 @@
 
 #include "pools/wait.hpp"
 #include "tests/pool_fixture.hpp"
+#include "tests/throwing_range.hpp"
 
 namespace {
 
 using pool_test::numbers;
 using pool_test::pause_ms;
 using pool_test::SharedMemory;
+using pool_test::Throwing;
 using testing::ElementsAre;
 using testing::ElementsAreArray;
 using testing::IsEmpty;
@@ -46,41 +48,6 @@ auto read_all(Range&& range) {
   for (auto&& each : range) all.push_back(std::move(each));
   return all;
 }
-
-// 0, 1, 2... and at `bad` an exception; read once.
-class Throwing {
- public:
-  class Iterator {
-   public:
-    using value_type = int;
-    using difference_type = std::ptrdiff_t;
-
-    Iterator() = default;
-    explicit Iterator(int bad) : bad_(bad) {}
-
-    int operator*() const {
-      if (at_ == bad_) throw std::domain_error("item " + std::to_string(bad_));
-      return at_;
-    }
-    Iterator& operator++() {
-      ++at_;
-      return *this;
-    }
-    void operator++(int) { ++at_; }
-    bool operator==(std::default_sentinel_t) const { return at_ == 10; }
-
-   private:
-    int at_ = 0;
-    int bad_ = -1;
-  };
-
-  explicit Throwing(int bad) : bad_(bad) {}
-  [[nodiscard]] Iterator begin() const { return Iterator(bad_); }
-  [[nodiscard]] std::default_sentinel_t end() const { return {}; }
-
- private:
-  int bad_;
-};
 
 // 0, 1, 2...; not one of them is in memory.
 struct Counting {
