@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <stdexcept>
@@ -23,28 +24,27 @@ using testing::HasSubstr;
 using testing::SizeIs;
 using Pool = pools::ThreadPool<ipc::StdMutex>;
 
-// Tasks that wait until the test lets them go.
+template <class Ready>
+void await(Ready&& ready) {
+  while (!ready()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
+// Tasks that wait until the test lets them go. They may come through when this is gone.
 class Gate {
  public:
-  void open() { promise_.set_value(); }
+  void open() { *open_ = true; }
   [[nodiscard]] auto waiter() {
-    return [this] {
+    return [this, open = open_] {
       ++arrived;
-      opened_.wait();
+      await([&] { return open->load(); });
     };
   }
 
   std::atomic<int> arrived{0};
 
  private:
-  std::promise<void> promise_;
-  std::shared_future<void> opened_ = promise_.get_future().share();
+  std::shared_ptr<std::atomic<bool>> open_ = std::make_shared<std::atomic<bool>>(false);
 };
-
-template <class Ready>
-void await(Ready&& ready) {
-  while (!ready()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-}
 
 // How many threads a pool really has: as many as can wait at a gate at once.
 std::size_t threads_of(Pool& pool) {
