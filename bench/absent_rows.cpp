@@ -24,6 +24,26 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+std::vector<std::string> pools_but(bool (*named)(std::string_view)) {
+  std::vector<std::string> others;
+  for (const ::pools::PoolKind& kind : ::pools::all_pools()) {
+    if (!named(kind.name)) others.push_back(kind.name);
+  }
+  return others;
+}
+
+// What only the full size has.
+void add_full_only(Json& list, Size size) {
+  const std::string few =
+      fmt::format("lifecycle/pool:({})/", fmt::join(pools_but(stands_for_others), "|"));
+  for (const char* rows : {"start:(fork|spawn)/.*", "(start:zygote_early/)?parent:256_MiB"}) {
+    list.push_back({{"rows", few + rows}, {"reason", full_only}});
+  }
+  if (size != Size::smoke) return;
+  list.push_back(
+      {{"rows", "pool_echo/pool:(process|thread)_.*/bytes:16777216"}, {"reason", full_only}});
+}
+
 // What only the quick size lacks.
 void add_left_out(Json& list, bool two_cpus) {
   for (const PeerKind peer : peer_kinds) {
@@ -55,20 +75,14 @@ void add_left_out(Json& list, bool two_cpus) {
     list.push_back(
         {{"rows", fmt::format("shared_data/.*/workers:{}", workers)}, {"reason", left_out}});
   }
-  std::vector<std::string> few;  // pools with few rows
-  for (const ::pools::PoolKind& kind : ::pools::all_pools()) {
-    if (!stands_for_others(kind.name)) few.push_back(kind.name);
-  }
+  const auto few = pools_but(stands_for_others);
   for (const std::string_view rows :
        {"task:empty/.*/workers:(4|8)", "task:(xorshift_20us|sleep_1ms)/chunk:1/.*"}) {
     list.push_back({{"rows", fmt::format("pool_map/pool:({})/{}", fmt::join(few, "|"), rows)},
                     {"reason", left_out}});
   }
-  std::vector<std::string> mute;  // pools without rows
-  for (const ::pools::PoolKind& kind : ::pools::all_pools()) {
-    if (!echoes_for_others(kind.name)) mute.push_back(kind.name);
-  }
-  list.push_back({{"rows", fmt::format("pool_echo/pool:({})/.*", fmt::join(mute, "|"))},
+  list.push_back({{"rows", fmt::format("pool_echo/pool:({})/.*",
+                                       fmt::join(pools_but(echoes_for_others), "|"))},
                   {"reason", left_out}});
   list.push_back(
       {{"rows", "pool_echo/pool:(process|thread)_.*/bytes:(64|65536)"}, {"reason", left_out}});
@@ -89,6 +103,8 @@ void add_absent_pools(Json& list) {
   if (!has_python()) return;
   list.push_back({{"rows", "pool_echo/pool:python_.*/bytes:(64|65536)"},
                   {"reason", "what short data costs there, pool_dispatch shows"}});
+  list.push_back({{"rows", "pool_echo/pool:python_.*/payload:shared_array.*"},
+                  {"reason", "its pools have no array that a task can be given"}});
   list.push_back({{"rows", "lifecycle/pool:process_.*/start:forkserver/.*"},
                   {"reason", "that is Python's, and the zygote is ours"}});
   list.push_back({{"rows", "lifecycle/pool:python_.*/start:zygote_early/.*"},
@@ -155,6 +171,7 @@ Json absent_rows(Size size, const Placement& placement) {
   list.push_back({{"rows", "(slow_answer|loan)" + elsewhere},
                   {"reason", "where the two run is not the question here"}});
   add_absent_pools(list);
+  if (size != Size::full) add_full_only(list, size);
   if (size == Size::quick) add_left_out(list, two_cpus);
   if (!two_cpus) {
     list.push_back({{"rows", ".*/cpus:cross.*"}, {"reason", "this process may use one CPU only"}});

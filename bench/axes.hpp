@@ -137,6 +137,8 @@ inline constexpr bool takes_part(Size size, const EchoPoint& point) {
 
 inline constexpr std::string_view left_out = "the quick size leaves it out, --full measures it";
 
+inline constexpr std::string_view full_only = "it is in the full size alone";
+
 // Why a channel cannot be measured with this peer and length; nothing when it can.
 inline std::optional<std::string> why_absent(const ipc::Traits& traits, PeerKind peer,
                                              std::size_t bytes) {

@@ -48,7 +48,7 @@ Array touch(const Array& array) {
 // Each payload: one task, there and back, and a look at what came when the clock has stopped.
 
 struct Vector {
-  static constexpr std::string_view name = "vector";
+  static constexpr std::string_view name = "bytes";
   explicit Vector(std::size_t bytes) : sent(random_bytes(bytes)) {}
 
   void pass(pools::AnyPool& pool) { received = pool.submit(echo, sent).get(); }
