@@ -6,13 +6,13 @@
 
 namespace results {
 
-// 1 (a regression was confirmed) and 3 (the environment is unfit, or nothing could be concluded)
-// are left free for the commands that compare.
 enum class Exit : int {
   ok = 0,
-  usage = 2,      // of the command line or of an input file
-  benchmark = 4,  // a benchmark is missing or failed; the others were measured
-  output = 5,     // what was to be written cannot be written
+  regression = 1,    // confirmed by `gate`
+  usage = 2,         // of the command line or of an input file
+  inconclusive = 3,  // nothing could be concluded, or the environment is unfit
+  benchmark = 4,     // a benchmark is missing or failed; the others were measured
+  output = 5,        // what was to be written cannot be written, or a store fails
   interrupted = 130,
 };
 

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "results/statistics.hpp"
+#include "results/statistics/median.hpp"
 
 namespace results {
 

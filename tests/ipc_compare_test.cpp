@@ -15,8 +15,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "results/progress.hpp"
-#include "results/run.hpp"
+#include "results/measure/progress.hpp"
+#include "results/measure/run.hpp"
 #include "tests/scratch.hpp"
 
 namespace {

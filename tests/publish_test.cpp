@@ -1,5 +1,5 @@
 // Tables from run files: which cells meet which rows, and how they are written.
-#include "results/publish.hpp"
+#include "results/publish/publish.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -13,9 +13,9 @@
 #include <gtest/gtest.h>
 
 #include "results/failure.hpp"
-#include "results/findings.hpp"
-#include "results/render.hpp"
-#include "results/table.hpp"
+#include "results/publish/findings.hpp"
+#include "results/publish/render.hpp"
+#include "results/publish/table.hpp"
 #include "tests/scratch.hpp"
 
 namespace {

@@ -12,7 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "results/failure.hpp"
-#include "results/machine.hpp"
+#include "results/measure/machine.hpp"
 #include "results/name.hpp"
 #include "tests/scratch.hpp"
 

@@ -1,4 +1,4 @@
-#include "results/measurements.hpp"
+#include "results/publish/measurements.hpp"
 
 #include <algorithm>
 #include <regex>

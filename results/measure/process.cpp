@@ -1,4 +1,4 @@
-#include "results/process.hpp"
+#include "results/measure/process.hpp"
 
 #include <fcntl.h>
 #include <poll.h>

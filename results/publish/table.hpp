@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "results/measurements.hpp"
-#include "results/tables.hpp"
+#include "results/publish/measurements.hpp"
+#include "results/publish/tables.hpp"
 
 namespace results {
 

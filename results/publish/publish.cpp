@@ -1,4 +1,4 @@
-#include "results/publish.hpp"
+#include "results/publish/publish.hpp"
 
 #include <array>
 #include <cstdio>
@@ -9,11 +9,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "results/findings.hpp"
-#include "results/render.hpp"
+#include "results/publish/findings.hpp"
+#include "results/publish/render.hpp"
+#include "results/publish/table.hpp"
+#include "results/publish/tables.hpp"
 #include "results/run_file.hpp"
-#include "results/table.hpp"
-#include "results/tables.hpp"
 
 namespace results {
 namespace {

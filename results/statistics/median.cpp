@@ -1,4 +1,4 @@
-#include "results/statistics.hpp"
+#include "results/statistics/median.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "results/tables.hpp"
+#include "results/publish/tables.hpp"
 
 #include <algorithm>
 #include <array>
@@ -7,8 +7,8 @@
 
 #include <fmt/format.h>
 
-#include "results/figures.hpp"
-#include "results/pool_tables.hpp"
+#include "results/publish/figures.hpp"
+#include "results/publish/pool_tables.hpp"
 
 namespace results {
 namespace {

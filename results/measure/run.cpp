@@ -1,4 +1,4 @@
-#include "results/run.hpp"
+#include "results/measure/run.hpp"
 
 #include <unistd.h>
 
@@ -16,9 +16,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "results/launch.hpp"
-#include "results/machine.hpp"
-#include "results/progress.hpp"
+#include "results/measure/launch.hpp"
+#include "results/measure/machine.hpp"
+#include "results/measure/progress.hpp"
 
 namespace results {
 namespace fs = std::filesystem;

@@ -1,4 +1,4 @@
-#include "results/table.hpp"
+#include "results/publish/table.hpp"
 
 #include <algorithm>
 #include <charconv>

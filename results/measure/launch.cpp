@@ -1,4 +1,4 @@
-#include "results/launch.hpp"
+#include "results/measure/launch.hpp"
 
 #include <algorithm>
 #include <sstream>

@@ -1,6 +1,6 @@
-#include "results/pool_tables.hpp"
+#include "results/publish/pool_tables.hpp"
 
-#include "results/figures.hpp"
+#include "results/publish/figures.hpp"
 
 namespace results {
 namespace {

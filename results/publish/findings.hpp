@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "results/measurements.hpp"
+#include "results/publish/measurements.hpp"
 
 namespace results {
 

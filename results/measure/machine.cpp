@@ -1,4 +1,4 @@
-#include "results/machine.hpp"
+#include "results/measure/machine.hpp"
 
 #include <gnu/libc-version.h>
 #include <sched.h>
@@ -21,7 +21,7 @@
 #include <cpuid.h>
 #endif
 
-#include "results/build_info.hpp"
+#include "results/measure/build_info.hpp"
 
 namespace results {
 namespace fs = std::filesystem;

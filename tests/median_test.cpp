@@ -1,5 +1,5 @@
 // Figures over launches, against values worked out by hand.
-#include "results/statistics.hpp"
+#include "results/statistics/median.hpp"
 
 #include <gtest/gtest.h>
 

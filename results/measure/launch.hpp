@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "results/process.hpp"
+#include "results/measure/process.hpp"
 #include "results/run_file.hpp"
 
 namespace results {

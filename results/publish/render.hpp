@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "results/table.hpp"
+#include "results/publish/table.hpp"
 
 namespace results {
 

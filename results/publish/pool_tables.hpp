@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "results/tables.hpp"
+#include "results/publish/tables.hpp"
 
 namespace results {
 

@@ -1,4 +1,4 @@
-#include "results/findings.hpp"
+#include "results/publish/findings.hpp"
 
 #include <algorithm>
 #include <functional>

@@ -1,4 +1,4 @@
-#include "results/progress.hpp"
+#include "results/measure/progress.hpp"
 
 #include <sys/ioctl.h>
 #include <unistd.h>

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "results/run_file.hpp"
-#include "results/statistics.hpp"
+#include "results/statistics/median.hpp"
 
 namespace results {
 

@@ -1,4 +1,4 @@
-#include "results/render.hpp"
+#include "results/publish/render.hpp"
 
 #include <algorithm>
 #include <cctype>

@@ -1,11 +1,12 @@
-// The tables that are published, declared as data. One function (results/table.hpp) fills them all.
+// The tables that are published, declared as data. One function (results/publish/table.hpp) fills
+// them all.
 #pragma once
 
 #include <optional>
 #include <string_view>
 #include <vector>
 
-#include "results/measurements.hpp"
+#include "results/publish/measurements.hpp"
 #include "results/units.hpp"
 
 namespace results {

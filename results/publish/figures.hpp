@@ -1,7 +1,7 @@
 // The figures that tables show: counters of rows by their names, and how to read them.
 #pragma once
 
-#include "results/tables.hpp"
+#include "results/publish/tables.hpp"
 
 namespace results::figures {
 
