@@ -2,6 +2,7 @@
 
 #include <gnu/libc-version.h>
 #include <sched.h>
+#include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
@@ -129,6 +130,49 @@ Json turbo() {
   return boost.is_null() ? boost : Json(boost != 0);
 }
 
+// How far the kernel shuffles addresses, as proc(5) numbers it; 0 also where this process, and
+// with it what it launches, asked for none.
+Json address_randomization() {
+  const int persona = ::personality(0xffffffff);
+  if (persona != -1 && (persona & ADDR_NO_RANDOMIZE) != 0) return 0;
+  return number_of("/proc/sys/kernel/randomize_va_space");
+}
+
+// The number in the first line of a file of a control group: version 2 writes "QUOTA PERIOD".
+double share_of(const Json& line) {
+  if (line.is_null()) return 0;
+  std::istringstream words(line.get<std::string>());
+  double quota = 0, period = 0;
+  return words >> quota >> period && quota > 0 && period > 0 ? quota / period : 0;
+}
+
+// How many CPUs' worth of time the control groups of this process leave it, or null: the tightest
+// from its own group to the root (cgroups(7); "cpu.max" of version 2, "cpu.cfs_*" of version 1).
+Json cpu_quota() {
+  double tightest = 0;
+  std::ifstream groups("/proc/self/cgroup");
+  for (std::string line; std::getline(groups, line);) {
+    const std::size_t controllers = line.find(':'), path = line.find(':', controllers + 1);
+    if (path == std::string::npos) continue;
+    const std::string list = line.substr(controllers + 1, path - controllers - 1);
+    const bool version_2 = list.empty();
+    if (!version_2 && list != "cpu" && list != "cpu,cpuacct") continue;
+    const fs::path root = version_2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/cpu";
+    for (fs::path group = line.substr(path + 1);; group = group.parent_path()) {
+      const fs::path folder = root / group.relative_path();
+      double cpus = share_of(line_of(folder / "cpu.max"));
+      const Json quota = line_of(folder / "cpu.cfs_quota_us");
+      if (quota.is_string()) {
+        const Json period = line_of(folder / "cpu.cfs_period_us");
+        cpus = share_of(fmt::format("{} {}", quota.get<std::string>(), period.get<std::string>()));
+      }
+      if (cpus > 0 && (tightest == 0 || cpus < tightest)) tightest = cpus;
+      if (!group.has_relative_path()) break;
+    }
+  }
+  return tightest > 0 ? Json(tightest) : Json(nullptr);
+}
+
 Json limit(int resource) {
   rlimit value{};
   if (::getrlimit(static_cast<__rlimit_resource>(resource), &value) == -1) return nullptr;
@@ -190,6 +234,8 @@ Json machine() {
                                static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE))},
           {"governor", line_of(cpu / "cpu0/cpufreq/scaling_governor")},
           {"turbo", turbo()},
+          {"aslr", address_randomization()},
+          {"cpu_quota", cpu_quota()},
           {"cpuidle_driver", line_of(cpu / "cpuidle/current_driver")},
           {"cpuidle_governor", line_of(cpu / "cpuidle/current_governor_ro")},
           {"caches", caches()},
