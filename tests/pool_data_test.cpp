@@ -18,6 +18,7 @@
 namespace {
 
 using pool_test::children_of;
+using pool_test::zygotes_of;
 
 using PoolData = pool_test::OverPools;
 using ProcessPoolData = pool_test::OverPools;
@@ -157,7 +158,7 @@ void kill_while_much_is_sent(const pools::PoolKind& kind, std::size_t shared_mem
     std::mt19937 random(11);
     for (int kills = 0; kills < 60 && !finished; ++kills) {
       ::usleep(static_cast<useconds_t>(random() % 8'000));
-      for (const pid_t zygote : children_of(::getpid())) {
+      for (const pid_t zygote : zygotes_of(::getpid())) {
         const auto workers = children_of(zygote);
         if (!workers.empty()) ::kill(workers[random() % workers.size()], SIGKILL);
       }

@@ -89,6 +89,18 @@ inline std::vector<pid_t> children_of(pid_t parent) {
   return children;
 }
 
+// Of these the ones that have workers. For a moment there are others: a channel's guardian, which
+// removes what the channel leaves, is the child of a child until that has ended.
+inline std::vector<pid_t> zygotes_of(pid_t parent) {
+  std::vector<pid_t> zygotes = children_of(parent);
+  std::erase_if(zygotes, [](pid_t pid) {
+    std::string name;
+    std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/comm") >> std::ws, name);
+    return name != "pool-zygote";
+  });
+  return zygotes;
+}
+
 // ctest names a case by its pool.
 inline std::string name_of(const testing::TestParamInfo<pools::PoolKind>& info) {
   std::string name = info.param.name;

@@ -21,6 +21,7 @@ namespace {
 
 using pool_test::children_of;
 using pool_test::SharedMemory;
+using pool_test::zygotes_of;
 
 // So many kills; the suite has time for a few.
 int kills_wanted() {
@@ -113,7 +114,7 @@ TEST_P(PoolStorm, EveryFutureGetsOneAnswer) {
     }
     std::mt19937 random(11);
     for (int killed = 0; killed < kills;) {
-      for (const pid_t zygote : children_of(::getpid())) {
+      for (const pid_t zygote : zygotes_of(::getpid())) {
         const auto workers = children_of(zygote);
         if (workers.empty()) continue;
         if (::kill(workers[random() % workers.size()], SIGKILL) == 0) ++killed;

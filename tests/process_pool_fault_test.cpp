@@ -24,6 +24,7 @@ using pool_test::pause_ms;
 using pool_test::pidfd_of;
 using pool_test::Shared;
 using pool_test::SharedMemory;
+using pool_test::zygotes_of;
 using testing::HasSubstr;
 
 using ProcessPoolFaults = pool_test::OverPools;
@@ -141,7 +142,7 @@ TEST_P(ProcessPoolFaults, AllWorkersMayBeKilledAtOnce) {
   std::vector<pools::Future<int>> queued;
   for (int i = 0; i < 10; ++i) queued.push_back(pool.submit([](int x) { return x; }, i));
   pool_test::await([&] { return shared->ran == 3; });
-  for (const pid_t zygote : children_of(::getpid())) {
+  for (const pid_t zygote : zygotes_of(::getpid())) {
     for (const pid_t worker : children_of(zygote)) ::kill(worker, SIGKILL);
   }
   for (auto& future : running) EXPECT_EQ(death_of(future).status.signal, SIGKILL);
@@ -165,7 +166,7 @@ TEST_P(ProcessPoolFaults, NobodyOutlivesThePoolsProcess) {
     return 0;
   });
   pool_test::await([&] { return shared->pid != 0; });
-  const auto zygotes = children_of(owner.pid());
+  const auto zygotes = zygotes_of(owner.pid());
   ASSERT_EQ(zygotes.size(), 1U);
   pool_test::await([&] { return children_of(zygotes.front()).size() == 2; });
   std::vector<ipc::Fd> watched;
@@ -204,7 +205,7 @@ TEST_P(ProcessPoolFaults, WorkersThatCannotLiveAreNotStartedForEver) {
   pools::AnyPool pool(GetParam(), {.workers = 2, .restart = {.idle_deaths_max = 3}});
   auto busy = pool.submit([to = shared.get()] { return wait_until_open(to); });
   pool_test::await([&] { return shared->pid != 0; });
-  const auto zygotes = children_of(::getpid());
+  const auto zygotes = zygotes_of(::getpid());
   while (!busy.ready()) {
     for (const pid_t zygote : zygotes) {
       for (const pid_t worker : children_of(zygote)) {
@@ -225,7 +226,7 @@ TEST_P(ProcessPoolFaults, CtrlCIsForTheParent) {
   pools::AnyPool pool(GetParam(), {.workers = 1});
   const pid_t worker = pool.submit(whoami).get();
   ::kill(worker, SIGINT);
-  for (const pid_t zygote : children_of(::getpid())) ::kill(zygote, SIGINT);
+  for (const pid_t zygote : zygotes_of(::getpid())) ::kill(zygote, SIGINT);
   EXPECT_EQ(pool.submit(whoami).get(), worker);
 }
 
@@ -265,7 +266,7 @@ TEST_P(ProcessPoolFaults, RandomDeathsLoseNoFuture) {
   }
   std::mt19937 random(7);
   for (int kills = 0; kills < 150 && finished < 3; ++kills) {
-    for (const pid_t zygote : children_of(::getpid())) {
+    for (const pid_t zygote : zygotes_of(::getpid())) {
       const auto workers = children_of(zygote);
       if (!workers.empty()) ::kill(workers[random() % workers.size()], SIGKILL);
     }

@@ -25,6 +25,7 @@ using pool_test::numbers;
 using pool_test::pause_ms;
 using pool_test::Shared;
 using pool_test::SharedMemory;
+using pool_test::zygotes_of;
 using testing::HasSubstr;
 
 class ProcessPoolWorkers : public pool_test::OverPools {
@@ -48,7 +49,7 @@ pid_t whoami() {
 // The workers of all pools of this process.
 std::size_t workers_alive() {
   std::size_t count = 0;
-  for (const pid_t zygote : children_of(::getpid())) count += children_of(zygote).size();
+  for (const pid_t zygote : zygotes_of(::getpid())) count += children_of(zygote).size();
   return count;
 }
 
