@@ -49,6 +49,10 @@ bool is_bookkeeping(std::string_view field) {
   return std::find(fields.begin(), fields.end(), field) != fields.end();
 }
 
+bool is_figure(double value) {
+  return std::isfinite(value) && value >= 0;
+}
+
 class Checked {
  public:
   Checked(const fs::path& file, std::string place, const Json& object)
@@ -63,7 +67,7 @@ class Checked {
   [[nodiscard]] double number(const std::string& key) const {
     if (!object_.contains(key) || !object_[key].is_number()) fail(key, "is not a number");
     const double value = object_[key].get<double>();
-    if (!std::isfinite(value) || value < 0) fail(key, "is negative or not finite");
+    if (!is_figure(value)) fail(key, "is negative or not finite");
     return value;
   }
   [[noreturn]] void fail(const std::string& key, const std::string& what) const {
@@ -80,15 +84,19 @@ Row read_row(const Checked& entry, const Json& object) {
   Row row{.name = parse_name(entry.text("name")), .launch = 0, .figures = {}, .label = {}};
   if (row.name.scenario.empty()) entry.fail("name", "is empty");
   row.launch = static_cast<int>(entry.number("launch"));
-  const double unit = nanoseconds_per(entry.text("time_unit"));
-  if (unit == 0) entry.fail("time_unit", "is none of ns, us, ms, s");
-  row.figures["real_time_ns"] = entry.number("real_time") * unit;
+  if (nanoseconds_per(entry.text("time_unit")) == 0) {
+    entry.fail("time_unit", "is none of ns, us, ms, s");
+  }
   if (object.contains("label")) row.label = entry.text("label");
   for (const auto& [key, value] : object.items()) {
     // Google Benchmark's writer spells NaN in a way that JSON does not know, others write null.
     if (value.is_null()) entry.fail(key, "is null, where a figure belongs");
-    if (value.is_number() && !is_bookkeeping(key)) row.figures[key] = entry.number(key);
+    if (value.is_number() && !is_figure(value.get<double>())) {
+      entry.fail(key, "is negative or not finite");
+    }
   }
+  row.figures = figures_of(object);
+  if (!row.figures.contains("real_time_ns")) entry.fail("real_time", "is not a number");
   return row;
 }
 
@@ -148,6 +156,20 @@ class Temporary {
 };
 
 }  // namespace
+
+Figures figures_of(const Json& entry) {
+  Figures figures;
+  const double unit = nanoseconds_per(entry.value("time_unit", ""));
+  if (unit == 0) return figures;
+  for (const char* time : {"real_time", "cpu_time"}) {
+    if (entry.contains(time) && entry[time].is_number())
+      figures[std::string(time) + "_ns"] = entry[time].get<double>() * unit;
+  }
+  for (const auto& [key, value] : entry.items()) {
+    if (value.is_number() && !is_bookkeeping(key)) figures[key] = value.get<double>();
+  }
+  return figures;
+}
 
 std::string Run::text(const std::string& pointer) const {
   const Json::json_pointer path(pointer);

@@ -18,12 +18,18 @@ using Json = nlohmann::ordered_json;
 
 inline constexpr int schema = 1;  // of the object "ipc_compare"
 
-// What one launch says about one row, in base units: ns, bytes, 1/s.
+// In base units: ns, bytes, 1/s. "real_time_ns", "cpu_time_ns" and every counter.
+using Figures = std::map<std::string, double, std::less<>>;
+
+// Those of an entry of Google Benchmark. Empty when its unit of time is none of ns, us, ms, s.
+Figures figures_of(const Json& entry);
+
+// What one launch says about one row.
 struct Row {
   Name name;
   int launch = 0;
-  std::map<std::string, double, std::less<>> figures;  // "real_time_ns" and every counter
-  std::string label = {};                              // what figures do not say; may be empty
+  Figures figures;
+  std::string label = {};  // what figures do not say; may be empty
 };
 
 struct Run {

@@ -104,7 +104,8 @@ TEST_F(RunFile, gives_rows_in_base_units) {
   ASSERT_EQ(run.rows.size(), 2U);
   EXPECT_EQ(run.rows[1].name.text(), "a/k:1");
   EXPECT_EQ(run.rows[1].launch, 1);
-  EXPECT_THAT(run.rows[1].figures, ElementsAre(Pair("batch", 32), Pair("real_time_ns", 4000)));
+  EXPECT_THAT(run.rows[1].figures, ElementsAre(Pair("batch", 32), Pair("cpu_time_ns", 4000),
+                                               Pair("real_time_ns", 4000)));
   EXPECT_EQ(run.text("/machine/id"), "m");
 }
 

@@ -9,7 +9,8 @@ namespace results {
 namespace {
 
 std::vector<std::string> command(const Benchmark& benchmark) {
-  std::vector<std::string> words = {benchmark.program.string(), "--size=" + benchmark.size};
+  std::vector<std::string> words = {benchmark.program.string()};
+  words.insert(words.end(), benchmark.arguments.begin(), benchmark.arguments.end());
   if (!benchmark.every_row) words.push_back("--benchmark_filter=" + filter_for(benchmark.rows));
   return words;
 }
@@ -41,7 +42,7 @@ std::string list_rows(Benchmark& benchmark, StopSignals& stop, std::chrono::mill
   const Ended ended = execute(words, stop, silence);
   std::istringstream lines(ended.output);
   for (std::string line; std::getline(lines, line);) {
-    if (line.find('/') != std::string::npos) benchmark.rows.push_back(line);
+    if (!line.empty()) benchmark.rows.push_back(line);
   }
   if (ended.success() || ended.interrupted) return {};
   return fmt::format("{} {} when asked for its rows (--benchmark_list_tests)", benchmark.name(),

@@ -15,9 +15,9 @@ namespace results {
 // A benchmark binary and what of it is to be measured.
 struct Benchmark {
   std::filesystem::path program;
-  std::string size;               // smoke, quick or full
-  std::vector<std::string> rows;  // the names that it will report, in order
-  bool every_row = true;          // that it has; otherwise it is asked for these by name
+  std::vector<std::string> arguments = {};  // for each launch, before the ones that choose rows
+  std::vector<std::string> rows = {};       // the names that it will report, in order
+  bool every_row = true;                    // that it has; otherwise it is asked for these by name
 
   [[nodiscard]] std::string name() const { return program.filename().string(); }
 };

@@ -149,8 +149,8 @@ class Session {
   void find_benchmarks() {
     bool runnable = false;
     for (const Json& scenario : catalog_["scenarios"]) {
-      Benchmark benchmark{
-          .program = options_.bin / scenario.value("name", ""), .size = options_.size, .rows = {}};
+      Benchmark benchmark{.program = options_.bin / scenario.value("name", ""),
+                          .arguments = {"--size=" + options_.size}};
       if (::access(benchmark.program.c_str(), X_OK) != 0) {
         fail(benchmark.name() + " is missing; build it, or name its folder with --bin");
         continue;
@@ -264,8 +264,8 @@ class Session {
     for (Benchmark& benchmark : benchmarks_) {
       if (benchmark.name() != name) continue;
       keep_rows(benchmark, is_another);
-      progress_.line(fmt::format("  {} --size={} --benchmark_filter='{}'",
-                                 benchmark.program.string(), benchmark.size, filter_for({row})));
+      progress_.line(fmt::format("  {} {} --benchmark_filter='{}'", benchmark.program.string(),
+                                 fmt::join(benchmark.arguments, " "), filter_for({row})));
     }
     std::erase_if(benchmarks_, [](const Benchmark& benchmark) { return benchmark.rows.empty(); });
   }
