@@ -12,5 +12,6 @@ namespace results {
 // parse.
 void add_measure_commands(CLI::App& program, Exit& exit);
 void add_publish_commands(CLI::App& program, Exit& exit);
+void add_history_commands(CLI::App& program, Exit& exit);
 
 }  // namespace results
