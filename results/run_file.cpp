@@ -179,7 +179,7 @@ std::string Run::text(const std::string& pointer) const {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
-Run read_run_file(const fs::path& file) {
+std::string read_text(const fs::path& file) {
   std::ifstream stream(file);
   std::stringstream text;
   if (!stream || fs::is_directory(file) || !(text << stream.rdbuf())) {
@@ -187,9 +187,14 @@ Run read_run_file(const fs::path& file) {
     if (stream && fs::is_regular_file(file)) reject(file, "is empty");
     reject(file, fs::exists(file) ? "cannot be read" : "there is no such file");
   }
+  return text.str();
+}
+
+Run read_run_file(const fs::path& file) {
+  const std::string text = read_text(file);
   Json document;
   try {
-    document = Json::parse(text.str());
+    document = Json::parse(text);
   } catch (const nlohmann::json::exception& error) {
     reject(file, words(error));
   }

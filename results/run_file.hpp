@@ -59,6 +59,9 @@ struct Entries {
 };
 Entries read_entries(const std::string& document);
 
+// The whole of a file, which is not empty, or throws Failure(usage).
+std::string read_text(const std::filesystem::path& file);
+
 // Replaces the file in one step and durably: a reader, or a crash, finds the old or the new text.
 // Throws Failure(output).
 void write_atomically(const std::filesystem::path& file, std::string_view text);

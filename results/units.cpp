@@ -62,7 +62,25 @@ std::string with_spread(const Summary& summary, const Scale& scale) {
 
 std::string with_unit(double value, Unit unit) {
   const Scale scale = scale_for(unit, {value});
-  return fmt::format("{} {}", significant(value / scale.factor), scale.symbol);
+  const std::string number = significant(value / scale.factor);
+  return scale.symbol.empty() ? number : number + " " + scale.symbol;
+}
+
+Unit unit_of(std::string_view figure) {
+  if (figure.ends_with("bytes_per_second")) return Unit::bytes_per_second;
+  if (figure.ends_with("_per_second")) return Unit::per_second;
+  const auto has_word = [&](std::string_view word) {
+    return figure.ends_with(word) || figure.find(std::string(word) + "_") != figure.npos;
+  };
+  if (has_word("_ns")) return Unit::nanoseconds;
+  return has_word("bytes") ? Unit::bytes : Unit::count;
+}
+
+std::string percent_text(double effect) {
+  const double percent = std::expm1(effect) * 100;
+  if (!std::isfinite(percent)) return "-";
+  const bool fraction_matters = std::abs(percent) < 99.95;
+  return fmt::format("{:+.{}f} %", percent, fraction_matters ? 1 : 0);
 }
 
 std::string ratio_text(double ratio) {

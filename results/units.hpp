@@ -30,6 +30,12 @@ std::string with_spread(const Summary& summary, const Scale& scale);
 // A value alone with its own scale: "8.12 µs".
 std::string with_unit(double value, Unit unit);
 
+// What a figure of a row is counted in, by its name: "latency_ns_p99", "messages_per_second".
+Unit unit_of(std::string_view figure);
+
+// An effect (see Comparison) as what it adds: "+10.0 %"; "-" for one that is not finite.
+std::string percent_text(double effect);
+
 // "1.17", "61".
 std::string ratio_text(double ratio);
 

@@ -47,4 +47,8 @@ std::string gate_json(const GateReport& report);
 // missing or failed, a warning for each waived one; nothing for what was not confirmed.
 std::string gate_annotations(const GateReport& report);
 
+// Adds the Markdown to the file that GITHUB_STEP_SUMMARY names; without the variable, nothing.
+// Throws Failure(output).
+void write_step_summary(const GateReport& report);
+
 }  // namespace results

@@ -47,28 +47,12 @@ std::string label_text(const Table& table, const Line& line, std::size_t i) {
   return markdown_code(line.labels[0]) + (line.spins ? " ↻" : "");
 }
 
-using Rows = std::vector<std::vector<std::string>>;
-
-// Aligned in the source too: a page is read there as well.
-std::string markdown_rows(const Rows& rows, std::size_t labels) {
-  std::vector<std::size_t> widths(rows.front().size(), 3);
+std::vector<std::size_t> widths_of(const TextRows& rows, std::size_t narrowest) {
+  std::vector<std::size_t> widths(rows.front().size(), narrowest);
   for (const auto& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
   }
-  std::string text;
-  for (std::size_t r = 0; r < rows.size(); ++r) {
-    for (std::size_t i = 0; i < rows[r].size(); ++i) {
-      text += fmt::format("| {} ", padded(rows[r][i], widths[i], i >= labels));
-    }
-    text += "|\n";
-    if (r > 0) continue;
-    for (std::size_t i = 0; i < widths.size(); ++i) {
-      text += i >= labels ? fmt::format("|{}:", std::string(widths[i] + 1, '-'))
-                          : fmt::format("|{}", std::string(widths[i] + 2, '-'));
-    }
-    text += "|\n";
-  }
-  return text;
+  return widths;
 }
 
 }  // namespace
@@ -110,6 +94,37 @@ std::string csv_field(std::string_view text) {
   return quoted + '"';
 }
 
+std::string markdown_rows(const TextRows& rows, std::size_t labels) {
+  const std::vector<std::size_t> widths = widths_of(rows, 3);
+  std::string text;
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    for (std::size_t i = 0; i < rows[r].size(); ++i) {
+      text += fmt::format("| {} ", padded(rows[r][i], widths[i], i >= labels));
+    }
+    text += "|\n";
+    if (r > 0) continue;
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+      text += i >= labels ? fmt::format("|{}:", std::string(widths[i] + 1, '-'))
+                          : fmt::format("|{}", std::string(widths[i] + 2, '-'));
+    }
+    text += "|\n";
+  }
+  return text;
+}
+
+std::string terminal_rows(const TextRows& rows, std::size_t labels) {
+  const std::vector<std::size_t> widths = widths_of(rows, 0);
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      line += (i == 0 ? "" : "  ") + padded(row[i], widths[i], i >= labels);
+    }
+    text += line + '\n';
+  }
+  return text;
+}
+
 std::string reading(const Table& table) {
   const Head& first = first_figure(table);
   const bool lower = first.figure.lower_is_better;
@@ -121,7 +136,7 @@ std::string reading(const Table& table) {
 }
 
 std::string markdown(const Table& table) {
-  Rows rows;
+  TextRows rows;
   std::vector<std::string>& header = rows.emplace_back();
   for (const std::string& key : table.label_keys) header.push_back(heading_for(key));
   for (const Head& head : table.heads) header.push_back(head_text(table, head));
@@ -165,7 +180,7 @@ std::string csv(const std::vector<Table>& tables) {
 }
 
 std::string terminal(const Table& table) {
-  Rows rows;
+  TextRows rows;
   const std::string unit = first_figure(table).relative ? "" : first_figure(table).scale.symbol;
   std::vector<std::string>& header = rows.emplace_back();
   header.push_back(fmt::format("{}{}{}", table.spec->title, unit.empty() ? "" : ", ", unit));
@@ -177,18 +192,7 @@ std::string terminal(const Table& table) {
       row.push_back(cell_text(table, table.heads[i], line.cells[i]));
     }
   }
-  std::vector<std::size_t> widths(rows.front().size(), 0);
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
-  }
-  std::string text;
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      text += (i == 0 ? "" : "  ") + padded(row[i], widths[i], i > 0);
-    }
-    text += '\n';
-  }
-  return text;
+  return terminal_rows(rows, 1);
 }
 
 }  // namespace results

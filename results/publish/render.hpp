@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "results/publish/table.hpp"
 
@@ -16,6 +17,16 @@ std::string markdown_code(std::string_view text);
 
 // A field of RFC 4180, quoted where it has to be.
 std::string csv_field(std::string_view text);
+
+// Cells of text line by line, the heading first; every line has as many.
+using TextRows = std::vector<std::vector<std::string>>;
+
+// As a table of Markdown, aligned in the source too: a page is read there as well. Its cells are
+// Markdown. The first `labels` columns stand at the left.
+std::string markdown_rows(const TextRows& rows, std::size_t labels);
+
+// Aligned by blanks, the first `labels` columns at the left.
+std::string terminal_rows(const TextRows& rows, std::size_t labels);
 
 // The table alone, with its notes below.
 std::string markdown(const Table& table);
