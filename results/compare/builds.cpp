@@ -114,14 +114,6 @@ bool is_elf(const fs::path& file) {
   return magic == std::array<char, 4>{'\x7f', 'E', 'L', 'F'};
 }
 
-Comparison without_figures(std::string row, Verdict verdict, std::string reason) {
-  Comparison comparison;
-  comparison.row = std::move(row);
-  comparison.verdict = verdict;
-  comparison.reason = std::move(reason);
-  return comparison;
-}
-
 // One binary after the other is asked on both sides, and its rows are matched.
 class Finder {
  public:
@@ -169,8 +161,8 @@ class Finder {
       return;
     }
     if (!head.problem.empty() || (!base.problem.empty() && asked_for)) {
-      found_.missing.push_back(without_figures(binary, Verdict::failed,
-                                               head.problem.empty() ? base.problem : head.problem));
+      found_.missing.push_back(without_values(binary, {}, Verdict::failed,
+                                              head.problem.empty() ? base.problem : head.problem));
       return;
     }
     const bool identical = base.problem.empty() && same_program(base_program, head_program, stop_);
@@ -179,7 +171,7 @@ class Finder {
       const auto there = head.rows.find(name);
       if (there == head.rows.end()) {
         found_.missing.push_back(
-            without_figures(name, Verdict::missing, binary + " of head does not have this row"));
+            without_values(name, {}, Verdict::missing, binary + " of head does not have this row"));
       } else {
         found_.rows.push_back({.name = unique(name, binary),
                                .base = base.rows.at(name),

@@ -14,9 +14,9 @@ namespace results {
 struct BuildsOptions {
   std::filesystem::path base;  // a folder of benchmark binaries, or one binary
   std::filesystem::path head;
-  std::vector<std::string> binaries;   // their names; empty: whatever lists benchmarks
-  std::vector<std::string> rows;       // expressions, of which a row matches one; empty: all rows
-  std::vector<std::string> arguments;  // for each launch
+  std::vector<std::string> binaries = {};  // their names; empty: whatever lists benchmarks
+  std::vector<std::string> rows = {};  // expressions, of which a row matches one; empty: all rows
+  std::vector<std::string> arguments = {};  // for each launch
 };
 
 // A row that both builds have.

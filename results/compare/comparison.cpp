@@ -24,6 +24,16 @@ std::string_view to_text(Verdict verdict) {
   return "unknown";
 }
 
+Comparison without_values(std::string row, std::string metric, Verdict verdict,
+                          std::string reason) {
+  Comparison comparison;
+  comparison.row = std::move(row);
+  comparison.metric = std::move(metric);
+  comparison.verdict = verdict;
+  comparison.reason = std::move(reason);
+  return comparison;
+}
+
 bool higher_is_better(std::string_view metric) {
   return metric.ends_with("_per_second");
 }

@@ -52,6 +52,9 @@ struct Comparison {
   [[nodiscard]] double slowdown() const { return std::exp(effect); }
 };
 
+// A row that is missing or failed, or that there was no time for.
+Comparison without_values(std::string row, std::string metric, Verdict verdict, std::string reason);
+
 // Whether more is better: what is counted per second (a name that ends in "_per_second").
 bool higher_is_better(std::string_view metric);
 

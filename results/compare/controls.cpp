@@ -1,6 +1,7 @@
 #include "results/compare/controls.hpp"
 
 #include <linux/futex.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -64,8 +65,28 @@ class Turns {
   std::atomic<std::int32_t> turn_ = 0;
 };
 
+// While it lives, this thread and those that it starts stay on the CPU where they are: to wake a
+// thread on another one costs several times as much, and which it is would be chance.
+class OneCpu {
+ public:
+  OneCpu() {
+    ::sched_getaffinity(0, sizeof before_, &before_);
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(::sched_getcpu(), &one);
+    ::sched_setaffinity(0, sizeof one, &one);
+  }
+  OneCpu(const OneCpu&) = delete;
+  OneCpu& operator=(const OneCpu&) = delete;
+  ~OneCpu() { ::sched_setaffinity(0, sizeof before_, &before_); }
+
+ private:
+  cpu_set_t before_{};
+};
+
 double futex_ns() {
-  constexpr int turns = 20;
+  constexpr int turns = 100;
+  const OneCpu here;
   Turns word;
   std::thread peer([&] { word.take(1, turns * passes); });
   const double ns = ns_of([&] { word.take(0, turns); });

@@ -17,7 +17,7 @@ struct Controls {
 //  spin         dependent additions: the clock rate, and who else is on the core
 //  memcpy       1 MiB there and back: caches and memory
 //  system_call  getppid(2): what entering the kernel costs
-//  futex        two threads that wake each other, futex(2): the scheduler
+//  futex        two threads on one CPU that wake each other, futex(2): the scheduler
 Controls measure_controls();
 
 }  // namespace results

@@ -2,13 +2,13 @@
 
 #include <unistd.h>
 
-#include <cmath>
 #include <fstream>
 #include <sstream>
 
 #include <fmt/format.h>
 
 #include "results/statistics/median.hpp"
+#include "results/statistics/minimum_detectable_effect.hpp"
 
 namespace results {
 namespace {
@@ -32,9 +32,9 @@ std::string off_control(const std::vector<Watch>& blocks, std::size_t block) {
     std::vector<double> all;
     for (const Watch& watch : blocks) all.push_back(watch.controls.ns[control]);
     const double usual = median(all);
-    for (double& ns : all) ns = std::abs(ns - usual);
-    const double away = all[block];
-    if (away > control_deviations_max * 1.4826 * median(all) && away > control_change_max * usual) {
+    const double slower = all[block] - usual;
+    if (slower > control_deviations_max * robust_sigma(all) &&
+        slower > control_change_max * usual) {
       return fmt::format("the control {} took {:.2f} times as long as usual",
                          Controls::names[control], blocks[block].controls.ns[control] / usual);
     }

@@ -28,11 +28,12 @@ struct Watch {
 Watch watched(const MachineLoad& before, const MachineLoad& after, const Controls& controls);
 
 inline constexpr double steal_share_max = 0.05;
-inline constexpr double control_deviations_max = 5;  // times 1.4826 MAD of all blocks
-inline constexpr double control_change_max = 0.20;   // and this share of their median
+inline constexpr double control_deviations_max = 5;  // robust standard deviations of all blocks
+inline constexpr double control_change_max = 0.50;   // and this share of their median
 
-// For each block why it is thrown out, or an empty text. Controls are held against those of all
-// other blocks, and only from five blocks on: before, there is nothing to tell what is usual.
+// For each block why it is thrown out, or an empty text. A control is a reason when it is slower
+// than those of all blocks by more than both limits; from five blocks on, as before there is
+// nothing to tell what is usual.
 std::vector<std::string> disturbances(const std::vector<Watch>& blocks);
 
 }  // namespace results

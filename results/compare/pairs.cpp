@@ -130,13 +130,14 @@ std::optional<Figures> PairMeasurement::measure_launch(const Benchmark& benchmar
   std::map<std::string, std::vector<double>> values;
   for (const Json& entry : done.rows) {
     if (entry.value("run_type", "iteration") != "iteration") continue;
-    if (options_.repetitions > 1 && entry.value("repetition_index", 0) == 0) continue;
     for (const auto& [figure, value] : figures_of(entry)) values[figure].push_back(value);
   }
   Figures figures;
   for (const std::string& metric : options_.metrics) {
     const auto found = values.find(metric);
     if (found == values.end()) continue;
+    // The first repetition warms up.
+    if (found->second.size() > 1) found->second.erase(found->second.begin());
     const double figure = median(found->second);
     if (figure > 0 && std::isfinite(figure)) figures[metric] = figure;
   }
