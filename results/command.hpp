@@ -13,5 +13,6 @@ namespace results {
 void add_measure_commands(CLI::App& program, Exit& exit);
 void add_publish_commands(CLI::App& program, Exit& exit);
 void add_history_commands(CLI::App& program, Exit& exit);
+void add_gate_commands(CLI::App& program, Exit& exit);
 
 }  // namespace results

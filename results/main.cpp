@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
     results::add_measure_commands(program, exit);
     results::add_publish_commands(program, exit);
     results::add_history_commands(program, exit);
+    results::add_gate_commands(program, exit);
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const bool asked_for_help = program.exit(error) == 0;

@@ -43,8 +43,8 @@ Policy read_policy(const std::filesystem::path& file) {
   const toml::table document = read_toml(file);
   const Settings settings(file, document,
                           {"rows", "metrics", "floor_percent", "floors", "alpha", "screen_pairs",
-                           "screen_alpha", "confirm_pairs", "budget_minutes", "min_time_s",
-                           "repetitions", "inconclusive", "arguments"});
+                           "screen_alpha", "confirm_pairs", "budget_minutes", "discarded_share_max",
+                           "min_time_s", "repetitions", "inconclusive", "arguments"});
   Policy policy;
   settings.read("rows", policy.rows);
   settings.read("metrics", policy.metrics);
@@ -63,6 +63,7 @@ Policy read_policy(const std::filesystem::path& file) {
   require_pairs(settings, "screen_pairs", policy.screen_pairs, "screen_alpha", policy.screen_alpha);
   require_pairs(settings, "confirm_pairs", policy.confirm_pairs, "alpha", policy.alpha);
   settings.read("budget_minutes", policy.budget_minutes, 0.01, 1440);
+  settings.read("discarded_share_max", policy.discarded_share_max, 0, 1);
   settings.read("min_time_s", policy.min_time_s, 0.001, 3600);
   settings.read_whole("repetitions", policy.repetitions, 1, 1000);
   std::string inconclusive = policy.inconclusive_fails ? "fail" : "pass";

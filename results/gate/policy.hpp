@@ -43,14 +43,16 @@ struct Policy {
   double floor_percent = 2;
   std::vector<RowFloor> floors;  // of some rows; the first that finds the row holds
 
+  // A pair is a block of four launches (compare/pairs.hpp).
   double alpha = 0.01;             // how often a gate of identical builds may be red, in (0, 0.5)
-  std::size_t screen_pairs = 12;   // of every row, 1 to 60
-  double screen_alpha = 0.02;      // below which a row is suspected, in (0, 0.5)
-  std::size_t confirm_pairs = 30;  // of each suspect, fresh, 1 to 60
+  std::size_t screen_pairs = 8;    // of every row
+  double screen_alpha = 0.05;      // below which a row is suspected, in (0, 0.5)
+  std::size_t confirm_pairs = 20;  // of each suspect, fresh
 
-  double budget_minutes = 25;       // of measuring
-  double min_time_s = 0.05;         // of a repetition, as Google Benchmark takes it
-  int repetitions = 3;              // in a launch, whose median is the value of the launch
+  double budget_minutes = 25;        // of measuring
+  double discarded_share_max = 0.2;  // of the blocks, disturbed by others; beyond, nothing is said
+  double min_time_s = 0.05;          // of a repetition, as Google Benchmark takes it
+  int repetitions = 1;  // in a launch; of several the first warms up, and the median counts
   bool inconclusive_fails = false;  // whether exit 3 follows from rows about which nothing is known
   std::vector<std::string> arguments;  // more of them, for the benchmarks
 
