@@ -37,7 +37,7 @@ TEST(Disturbances, of_quiet_blocks_are_none) {
 TEST(Disturbances, a_control_that_is_slow_is_one_and_is_named) {
   for (std::size_t control = 0; control < Controls::names.size(); ++control) {
     auto blocks = quiet(12);
-    blocks[7].controls.ns[control] *= 1.5;
+    blocks[7].controls.ns[control] *= 1.7;
     const auto reasons = disturbances(blocks);
     EXPECT_THAT(reasons[7], HasSubstr(std::string(Controls::names[control])));
     EXPECT_EQ(std::count(reasons.begin(), reasons.end(), std::string()), 11);
@@ -46,7 +46,7 @@ TEST(Disturbances, a_control_that_is_slow_is_one_and_is_named) {
 
 TEST(Disturbances, a_control_that_is_usually_that_slow_is_none) {
   auto blocks = quiet(12);
-  for (std::size_t i = 0; i < blocks.size(); i += 2) blocks[i].controls.ns[0] *= 1.5;
+  for (std::size_t i = 0; i < blocks.size(); i += 2) blocks[i].controls.ns[0] *= 1.7;
   EXPECT_THAT(disturbances(blocks), Each(IsEmpty()));
 }
 

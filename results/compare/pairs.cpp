@@ -75,11 +75,14 @@ Paired PairMeasurement::measure(const std::vector<std::size_t>& rows, int blocks
       break;
     }
   }
+  int counted = 0;
   for (std::size_t i = 0; i < measured.size(); ++i) {
     if (!reasons[i].empty()) {
       result.discarded.push_back(reasons[i]);
       continue;
     }
+    // Later blocks may have told that a block was as usual after all: then there is one too many.
+    if (counted++ == blocks) break;
     for (const std::size_t row : rows) {
       for (const auto& [metric, pair] : measured[i].rows[row])
         result.rows[row][metric].push_back(pair);
