@@ -10,14 +10,20 @@
 #include <filesystem>
 #include <fstream>
 #include <regex>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <tuple>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "results/gate/policy.hpp"
+#include "results/gate/waivers.hpp"
+#include "results/name.hpp"
 #include "tests/documents.hpp"
 
 namespace {
@@ -71,6 +77,18 @@ std::vector<std::string> commands(const fs::path& document) {
   return all;
 }
 
+// Checks that the program knows the command and each of its options.
+Finished options_exist(const std::string& command) {
+  const std::string verb = command.substr(0, command.find(" -"));
+  Finished finished = shell(with_this_build("build/release/results/" + verb + " --help"));
+  const std::regex option("--[a-z-]+");
+  for (std::sregex_iterator match(command.begin(), command.end(), option), end; match != end;
+       ++match) {
+    EXPECT_THAT(finished.output, HasSubstr(match->str()));
+  }
+  return finished;
+}
+
 // Checks a command without doing again what runs for minutes: the scripts parse every argument
 // before --help is obeyed, presets are looked up, programs of the build really run.
 void check_command(const std::string& command) {
@@ -84,6 +102,8 @@ void check_command(const std::string& command) {
   } else if (command.starts_with("build/release/")) {
     finished = shell(with_this_build(command));
     EXPECT_THAT(finished.output, Not(IsEmpty()));
+  } else if (command.starts_with("ipc-compare ")) {
+    finished = options_exist(command);
   } else if (command.starts_with("find ") || command.starts_with("run-clang-tidy ")) {
     finished = shell("bash -n -c \"" + command + "\"");  // the tools need not be installed
   } else {
@@ -101,6 +121,45 @@ TEST(Readme, commands_work) {
 
 TEST(Contributing, commands_work) {
   for (const auto& command : commands(project / ".github/CONTRIBUTING.md")) check_command(command);
+}
+
+TEST(Gate, commands_and_settings_in_its_readme_work) {
+  const fs::path readme = project / "results/gate/README.md";
+  for (const auto& command : commands(readme)) check_command(command);
+
+  // What it shows as the keys of a policy are the defaults, but for the rows.
+  const fs::path file = fs::path(::testing::TempDir()) / fmt::format("gate-{}.toml", ::getpid());
+  const auto settings = documents::blocks(readme, "toml");
+  ASSERT_EQ(settings.size(), 2U);
+  std::ofstream(file) << joined(settings[0]);
+  const results::Policy shown = results::read_policy(file);
+  const results::Policy defaults;
+  EXPECT_EQ(shown.metrics, defaults.metrics);
+  EXPECT_EQ(shown.arguments, defaults.arguments);
+  EXPECT_EQ(std::tuple(shown.floor_percent, shown.alpha, shown.screen_pairs, shown.screen_alpha,
+                       shown.confirm_pairs, shown.budget_minutes, shown.discarded_share_max,
+                       shown.min_time_s, shown.repetitions, shown.inconclusive_fails),
+            std::tuple(defaults.floor_percent, defaults.alpha, defaults.screen_pairs,
+                       defaults.screen_alpha, defaults.confirm_pairs, defaults.budget_minutes,
+                       defaults.discarded_share_max, defaults.min_time_s, defaults.repetitions,
+                       defaults.inconclusive_fails));
+  std::ofstream(file) << joined(settings[1]);
+  EXPECT_EQ(results::read_waivers(file).size(), 1U);
+  fs::remove(file);
+}
+
+TEST(Gate, policy_of_this_project_finds_its_rows) {
+  EXPECT_THAT(results::read_waivers(project / ".github/waivers.toml"), IsEmpty());
+  const results::Policy policy = results::read_policy(project / ".github/gate.toml");
+  const auto listed = shell(
+      with_this_build("build/release/bench/round_trip --benchmark_list_tests=true 2>/dev/null"));
+  for (const auto& row : policy.rows) {
+    std::istringstream names(listed.output);
+    bool found = false;
+    for (std::string name; std::getline(names, name);)
+      found = found || row.finds(results::parse_name(name).text());
+    EXPECT_TRUE(found) << row.text();
+  }
 }
 
 // A `console` block is a command after "$ " and what it prints; a line "..." stands for any lines.

@@ -248,4 +248,18 @@ TEST_F(Gate, calibrate_finds_the_noise_and_the_gate_takes_it) {
   EXPECT_EQ(gate("--calibration floors.json").code, 0);
 }
 
+// Real measurements: what is planted is found, and nothing else is.
+TEST_F(Gate, proves_itself) {
+  write("short.toml", "min_time_s = 0.01\n");
+  const Outcome outcome =
+      sh(fmt::format("'{}' gate --self-test --seed 1 --policy short.toml", program.string()));
+  if (outcome.code == 3) GTEST_SKIP() << "too much else goes on here:\n" << outcome.output;
+  EXPECT_EQ(outcome.code, 0) << outcome.output << outcome.errors;
+  EXPECT_THAT(outcome.output, Not(HasSubstr("FAILED")));
+  for (const char* trial : {"10 % slower: exit 1", "the same: exit 0", "lacks a row: exit 4",
+                            "crashes: exit 4", "another machine's: exit 3"}) {
+    EXPECT_THAT(outcome.output, HasSubstr(trial));
+  }
+}
+
 }  // namespace
