@@ -11,6 +11,7 @@ namespace results {
 // passes on the Failure of the command; how it ended is stored in `exit`, which must outlive the
 // parse.
 void add_measure_commands(CLI::App& program, Exit& exit);
+void add_compare_commands(CLI::App& program, Exit& exit);
 void add_publish_commands(CLI::App& program, Exit& exit);
 void add_history_commands(CLI::App& program, Exit& exit);
 void add_gate_commands(CLI::App& program, Exit& exit);

@@ -72,7 +72,7 @@ EnvironmentKey environment_key(const Json& about) {
   add("build type", text_at(about, "/build/type"));
   const std::string flags = text_at(about, "/build/flags");
   if (!flags.empty()) add("flags", fmt::format("{:016x}", fnv_1a(flags)));
-  for (const char* library : {"boost", "benchmark", "glibc"}) {
+  for (const char* library : {"boost", "benchmark", "benchmark_type", "glibc"}) {
     add(library, text_at(about, fmt::format("/build/libraries/{}", library).c_str()));
   }
   return key;

@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
   try {
     results::add_measure_commands(program, exit);
     results::add_publish_commands(program, exit);
+    results::add_compare_commands(program, exit);
     results::add_history_commands(program, exit);
     results::add_gate_commands(program, exit);
     program.parse(argc, argv);

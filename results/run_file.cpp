@@ -49,10 +49,6 @@ bool is_bookkeeping(std::string_view field) {
   return std::find(fields.begin(), fields.end(), field) != fields.end();
 }
 
-bool is_figure(double value) {
-  return std::isfinite(value) && value >= 0;
-}
-
 class Checked {
  public:
   Checked(const fs::path& file, std::string place, const Json& object)
@@ -64,11 +60,17 @@ class Checked {
     if (!object_.contains(key) || !object_[key].is_string()) fail(key, "is not a text");
     return object_[key].get<std::string>();
   }
-  [[nodiscard]] double number(const std::string& key) const {
+  double number(const std::string& key) const {
     if (!object_.contains(key) || !object_[key].is_number()) fail(key, "is not a number");
     const double value = object_[key].get<double>();
-    if (!is_figure(value)) fail(key, "is negative or not finite");
+    if (!std::isfinite(value) || value < 0) fail(key, "is negative or not finite");
     return value;
+  }
+  [[nodiscard]] std::string text_or(const char* key, const char* otherwise) const {
+    return object_.contains(key) ? text(key) : otherwise;
+  }
+  [[nodiscard]] bool is_true(const char* key) const {
+    return object_.contains(key) && object_[key] == true;
   }
   [[noreturn]] void fail(const std::string& key, const std::string& what) const {
     reject(file_, fmt::format("{}.{}: {}", place_, key, what));
@@ -80,24 +82,125 @@ class Checked {
   const Json& object_;
 };
 
-Row read_row(const Checked& entry, const Json& object) {
+// What every entry has.
+Row read_foreign_row(const Checked& entry, const Json& object) {
   Row row{.name = parse_name(entry.text("name")), .launch = 0, .figures = {}, .label = {}};
   if (row.name.scenario.empty()) entry.fail("name", "is empty");
-  row.launch = static_cast<int>(entry.number("launch"));
   if (nanoseconds_per(entry.text("time_unit")) == 0) {
     entry.fail("time_unit", "is none of ns, us, ms, s");
   }
+  entry.number("real_time");
+  if (object.contains("cpu_time")) entry.number("cpu_time");
   if (object.contains("label")) row.label = entry.text("label");
   for (const auto& [key, value] : object.items()) {
     // Google Benchmark's writer spells NaN in a way that JSON does not know, others write null.
     if (value.is_null()) entry.fail(key, "is null, where a figure belongs");
-    if (value.is_number() && !is_figure(value.get<double>())) {
-      entry.fail(key, "is negative or not finite");
-    }
   }
   row.figures = figures_of(object);
-  if (!row.figures.contains("real_time_ns")) entry.fail("real_time", "is not a number");
   return row;
+}
+
+// What an entry of a run file has besides; none of its figures is negative.
+Row read_row(const Checked& entry, const Json& object) {
+  Row row = read_foreign_row(entry, object);
+  row.launch = static_cast<int>(entry.number("launch"));
+  for (const auto& [key, value] : object.items()) {
+    if (value.is_number()) entry.number(key);
+  }
+  return row;
+}
+
+Json parse(const fs::path& file) {
+  const std::string text = read_text(file);
+  try {
+    return Json::parse(text);
+  } catch (const nlohmann::json::exception& error) {
+    reject(file, words(error));
+  }
+}
+
+// The object "ipc_compare"; null in a file of another program.
+Json about_in(const Json& document) {
+  const Json::json_pointer path("/context/ipc_compare");
+  return document.contains(path) && document[path].is_object() ? document[path] : Json();
+}
+
+// Reads the entries that are measurements by `read`, and sorts out those that failed.
+template <class Read>
+void read_rows(const fs::path& file, const Json& document, Run& run, Read read) {
+  if (!document.contains("benchmarks") || !document["benchmarks"].is_array()) {
+    reject(file, "benchmarks: is not a list");
+  }
+  bool has_aggregates = false;
+  for (std::size_t i = 0; i < document["benchmarks"].size(); ++i) {
+    const Json& object = document["benchmarks"][i];
+    const Checked entry(file, fmt::format("benchmarks[{}]", i), object);
+    if (object.contains("run_type") && entry.text("run_type") != "iteration") {
+      has_aggregates = true;
+    } else if (entry.is_true("error_occurred")) {
+      run.failed.push_back(
+          fmt::format("{}: {}", entry.text("name"), entry.text_or("error_message", "no reason")));
+    } else if (entry.is_true("skipped")) {
+      run.failed.push_back(fmt::format("{}: skipped: {}", entry.text("name"),
+                                       entry.text_or("skip_message", "no reason")));
+    } else {
+      run.rows.push_back(read(entry, object));
+    }
+  }
+  if (!run.rows.empty()) return;
+  reject(file, has_aggregates ? "benchmarks: holds aggregates alone; measure without "
+                                "--benchmark_report_aggregates_only"
+                              : "benchmarks: holds no row that was measured");
+}
+
+Run run_of(const fs::path& file, const Json& document) {
+  Run run{.file = file.filename().string(), .about = about_in(document), .rows = {}, .failed = {}};
+  if (run.text("/schema") != std::to_string(schema)) {
+    reject(file,
+           fmt::format("context.ipc_compare.schema: is {}, this program reads {}",
+                       run.text("/schema").empty() ? "missing" : run.text("/schema"), schema));
+  }
+  if (run.text("/machine/id").empty()) {
+    reject(file, "context.ipc_compare.machine.id: is missing");
+  }
+  read_rows(file, document, run, read_row);
+  return run;
+}
+
+// What the context of Google Benchmark tells, in the words of a run file. Which members there are
+// depends on its version; the clock rate and the load change with every launch.
+Json about_of(const Json& context) {
+  Json about = {{"machine", Json::object()}, {"build", Json::object()}};
+  const auto copy = [&](const char* key, const char* path) {
+    if (context.contains(key)) about[Json::json_pointer(path)] = context[key];
+  };
+  copy("num_cpus", "/machine/cpus");
+  copy("caches", "/machine/caches");
+  copy("cpu_scaling_enabled", "/machine/scaling");
+  copy("aslr_enabled", "/machine/aslr");
+  copy("library_version", "/build/libraries/benchmark");
+  copy("library_build_type", "/build/libraries/benchmark_type");
+  return about;
+}
+
+Run launch_of(const fs::path& file, const Json& document) {
+  if (!document.is_object() || !document.contains("context") || !document["context"].is_object()) {
+    reject(file, "context: is missing; this is not the JSON of Google Benchmark");
+  }
+  const Json& context = document["context"];
+  if (context.contains("json_schema_version") && context["json_schema_version"] != 1) {
+    reject(file, fmt::format("context.json_schema_version: is {}, this program reads 1",
+                             context["json_schema_version"].dump()));
+  }
+  Run run{.file = file.filename().string(), .about = about_of(context), .rows = {}, .failed = {}};
+  run.is_one_launch = true;
+  std::map<Name, int> repetitions;
+  read_rows(file, document, run, [&](const Checked& entry, const Json& object) {
+    Row row = read_foreign_row(entry, object);
+    row.launch = repetitions[row.name]++;
+    return row;
+  });
+  return run;
 }
 
 std::string errno_text(const fs::path& file, const char* call) {
@@ -191,43 +294,17 @@ std::string read_text(const fs::path& file) {
 }
 
 Run read_run_file(const fs::path& file) {
-  const std::string text = read_text(file);
-  Json document;
-  try {
-    document = Json::parse(text);
-  } catch (const nlohmann::json::exception& error) {
-    reject(file, words(error));
-  }
-  const Json::json_pointer about("/context/ipc_compare");
-  if (!document.is_object() || !document.contains(about) || !document[about].is_object()) {
+  const Json document = parse(file);
+  if (about_in(document).is_null()) {
     reject(file,
            "context.ipc_compare: is missing; only files that `ipc-compare run` wrote are read");
   }
-  Run run{.file = file.filename().string(), .about = document[about], .rows = {}, .failed = {}};
-  if (run.text("/schema") != std::to_string(schema)) {
-    reject(file,
-           fmt::format("context.ipc_compare.schema: is {}, this program reads {}",
-                       run.text("/schema").empty() ? "missing" : run.text("/schema"), schema));
-  }
-  if (run.text("/machine/id").empty()) {
-    reject(file, "context.ipc_compare.machine.id: is missing");
-  }
-  if (!document.contains("benchmarks") || !document["benchmarks"].is_array()) {
-    reject(file, "benchmarks: is not a list");
-  }
-  for (std::size_t i = 0; i < document["benchmarks"].size(); ++i) {
-    const Json& object = document["benchmarks"][i];
-    const Checked entry(file, fmt::format("benchmarks[{}]", i), object);
-    if (object.value("run_type", "iteration") != "iteration") continue;  // an aggregate
-    if (object.value("error_occurred", false)) {
-      run.failed.push_back(
-          fmt::format("{}: {}", entry.text("name"), object.value("error_message", "no reason")));
-    } else {
-      run.rows.push_back(read_row(entry, object));
-    }
-  }
-  if (run.rows.empty()) reject(file, "benchmarks: holds no row that was measured");
-  return run;
+  return run_of(file, document);
+}
+
+Run read_measurements(const fs::path& file) {
+  const Json document = parse(file);
+  return about_in(document).is_null() ? launch_of(file, document) : run_of(file, document);
 }
 
 Run join(std::vector<Run> runs) {

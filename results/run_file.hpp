@@ -37,6 +37,7 @@ struct Run {
   Json about;        // the object "ipc_compare"
   std::vector<Row> rows;
   std::vector<std::string> failed;  // rows that reported an error; they have no figures
+  bool is_one_launch = false;       // then `launch` of its rows counts their repetitions
 
   // A member of `about` by its path, as text; empty when it is not there.
   [[nodiscard]] std::string text(const std::string& pointer) const;
@@ -44,6 +45,10 @@ struct Run {
 
 // Reads and checks a run file, or throws Failure(usage) that names the file and the place.
 Run read_run_file(const std::filesystem::path& file);
+
+// Reads a run file, or what any other program that was built with Google Benchmark wrote. Such a
+// file is one launch, and `about` holds what its context tells of the machine and the library.
+Run read_measurements(const std::filesystem::path& file);
 
 // Joins what was measured on one machine with one build and one size; launches are numbered on.
 // Throws Failure(usage) for files that do not belong together. Requires at least one run.
