@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/command_line.hpp"
+#include "tests/made_benchmark.hpp"
 
 namespace {
 
@@ -24,41 +25,13 @@ using ::testing::Not;
 const fs::path program = fs::path(PROJECT_BINARY_DIR) / "results/ipc-compare";
 const fs::path subject = fs::path(PROJECT_BINARY_DIR) / "results/self-test-subject";
 
-// A stand-in for a benchmark binary of three rows: row k takes 1000 ns and some noise of 1 %, times
-// what `slower` says of it ("2 1.1": the second one 1.1 times as long). `without` and `crash` name
-// a row.
-std::string benchmark(const std::string& slower = "", int without = 0, int crash = 0) {
-  return fmt::format(R"(#!/bin/sh
-filter=. out=
-for argument; do
-  case $argument in
-    --benchmark_filter=*) filter=${{argument#*=}} ;;
-    --benchmark_out=*) out=${{argument#*=}} ;;
-    --benchmark_list_tests*) list=yes ;;
-  esac
-done
-rows=$(printf 'made/k:%s\n' 1 2 3 | grep -v 'k:{without}$' | grep -E -- "$filter") || exit 2
-[ -z "$list" ] || {{ echo "$rows"; exit 0; }}
-case $rows in *k:{crash}) kill -s SEGV $$ ;; esac
-echo "$rows" >>"$0.launches"
-echo "$rows" | awk -v seed="$$" -v slower="{slower}" '
-  BEGIN {{ srand(seed); split(slower, which, " "); printf "{{\"context\": {{}}, \"benchmarks\": [" }}
-  {{ time = 1000 * (1 + 0.01 * (rand() + rand() - 1))
-     if ($0 == "made/k:" which[1]) time *= which[2]
-     printf "{{\"name\": \"%s\", \"run_type\": \"iteration\", \"iterations\": 9, \"real_time\": %f, \"cpu_time\": 1, \"time_unit\": \"ns\"}}", $0, time }}
-  END {{ print "]}}" }}' >"$out"
-)",
-                     fmt::arg("without", without), fmt::arg("crash", crash),
-                     fmt::arg("slower", slower));
-}
-
 class Gate : public testing::Test {
  protected:
   const std::string calm = "discarded_share_max = 1\n";
 
   void SetUp() override {
-    make("base", benchmark());
-    make("head", benchmark());
+    make("base", made_benchmark());
+    make("head", made_benchmark());
     // What is measured here is made up, and other work on the machine does not matter.
     write("calm.toml", calm);
   }
@@ -81,7 +54,7 @@ class Gate : public testing::Test {
 };
 
 TEST_F(Gate, of_a_slower_row_is_red) {
-  make("head", benchmark("2 1.1"));
+  make("head", made_benchmark("2 1.1"));
   const Outcome outcome = gate("--markdown out.md --junit out.xml --json out.json --github");
   EXPECT_EQ(outcome.code, 1) << outcome.output << outcome.errors;
   EXPECT_THAT(outcome.output, AllOf(HasSubstr("made/k:2"), HasSubstr("regression"),
@@ -103,28 +76,28 @@ TEST_F(Gate, of_equal_builds_passes) {
 }
 
 TEST_F(Gate, of_a_faster_row_passes_and_tells) {
-  make("head", benchmark("1 0.8"));
+  make("head", made_benchmark("1 0.8"));
   const Outcome outcome = gate();
   EXPECT_EQ(outcome.code, 0) << outcome.output;
   EXPECT_THAT(outcome.output, HasSubstr("improvement"));
 }
 
 TEST_F(Gate, of_a_row_that_is_gone_says_so) {
-  make("head", benchmark("", 3));
+  make("head", made_benchmark("", 3));
   const Outcome outcome = gate();
   EXPECT_EQ(outcome.code, 4);
   EXPECT_THAT(outcome.output, AllOf(HasSubstr("made/k:3"), HasSubstr("missing")));
 }
 
 TEST_F(Gate, of_a_row_that_crashes_says_so_and_judges_the_others) {
-  make("head", benchmark("", 0, 3));
+  make("head", made_benchmark("", 0, 3));
   const Outcome outcome = gate();
   EXPECT_EQ(outcome.code, 4);
   EXPECT_THAT(outcome.output, AllOf(HasSubstr("killed by SIGSEGV"), HasSubstr("2 unchanged")));
 }
 
 TEST_F(Gate, a_regression_counts_more_than_a_crash) {
-  make("head", benchmark("2 1.2", 0, 3));
+  make("head", made_benchmark("2 1.2", 0, 3));
   EXPECT_EQ(gate().code, 1);
 }
 
@@ -136,8 +109,8 @@ TEST_F(Gate, a_row_that_the_policy_declares_must_be_there) {
 }
 
 TEST_F(Gate, a_binary_of_one_side_only_has_failed) {
-  make("base", benchmark());
-  command_line::add_program(scratch.path() / "base/gone", benchmark());
+  make("base", made_benchmark());
+  command_line::add_program(scratch.path() / "base/gone", made_benchmark());
   const Outcome outcome = gate();
   EXPECT_EQ(outcome.code, 4);
   EXPECT_THAT(outcome.output, AllOf(HasSubstr("gone"), HasSubstr("there is no program")));
@@ -153,7 +126,7 @@ TEST_F(Gate, what_is_no_benchmark_of_either_side_is_left_out_by_name) {
 }
 
 TEST_F(Gate, a_waiver_holds_up_to_its_ceiling_and_its_day) {
-  make("head", benchmark("2 1.1"));
+  make("head", made_benchmark("2 1.1"));
   const std::string waiver =
       "[[waivers]]\nrow = 'made/k:2'\nmetric = 'real_time_ns'\nceiling = '+{} %'\nexpires = {}\n"
       "reason = 'checks its input'\nissue = 'https://example.org/1'\n";
