@@ -35,13 +35,14 @@ BuildsComparison compare_builds(const CompareBuildsOptions& options) {
   PairMeasurement measurement(std::move(subjects.rows), options.pairs, stop, progress);
   const Paired paired = measurement.measure(
       numbers, options.blocks,
-      Clock::now() + std::chrono::round<Clock::duration>(options.budget_minutes), "compare");
+      Clock::now() + std::chrono::round<Clock::duration>(
+                         std::chrono::duration<double, std::ratio<60>>(options.budget_minutes)),
+      "compare");
   comparison.discarded = paired.discarded;
   comparison.unfit = paired.unfit;
   if (!paired.complete) {
-    comparison.notes.push_back(
-        fmt::format("the budget of {} minutes ran out: rows have fewer blocks",
-                    options.budget_minutes.count()));
+    comparison.notes.push_back(fmt::format(
+        "the budget of {} minutes ran out: rows have fewer blocks", options.budget_minutes));
   }
 
   std::vector<Comparison> judged;

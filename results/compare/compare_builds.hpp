@@ -2,7 +2,6 @@
 // and does not judge: the gate confirms what it suspects on fresh pairs, this does not.
 #pragma once
 
-#include <chrono>
 #include <string>
 #include <vector>
 
@@ -19,7 +18,7 @@ struct CompareBuildsOptions {
   double floor = 0;  // as an effect
   double alpha =
       0.05;  // the share of false rows among those that are told, of all that were measured
-  std::chrono::duration<double, std::ratio<60>> budget_minutes{60};
+  double budget_minutes = 60;
 };
 
 struct BuildsComparison {

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "results/compare/build_options.hpp"
 #include "results/gate/gate.hpp"
 #include "results/gate/report.hpp"
 #include "results/gate/self_test.hpp"
@@ -35,13 +36,11 @@ struct GateCommand {
   bool inconclusive_fails = false;
 };
 
-void add_builds(CLI::App& command, BuildsOptions& builds) {
-  command.add_option(
-      "--binary", builds.binaries,
-      "Name of a benchmark binary, again for more (default: all that list benchmarks)");
-  command.add_option("--filter", builds.rows,
-                     "Only rows that match this expression, again for more");
-  command.add_option("--argument", builds.arguments, "Passed to each launch, again for more");
+void add_filter(CLI::App& command, BuildsOptions& builds) {
+  command
+      .add_option("--filter", builds.rows,
+                  "Only rows that match this expression; may be given again")
+      ->allow_extra_args(false);
 }
 
 void write_outputs(const GateReport& report, const Outputs& outputs) {
@@ -98,10 +97,8 @@ void add_gate(CLI::App& program, Exit& exit) {
       "gate", "Base build against head build: exit 1 when a regression is confirmed");
   const auto command = std::make_shared<GateCommand>();
   command->gate.seed = std::random_device()();
-  gate->add_option("--base", command->gate.builds.base,
-                   "Folder of benchmark binaries, or one binary");
-  gate->add_option("--head", command->gate.builds.head, "The same, of the change");
   add_builds(*gate, command->gate.builds);
+  add_filter(*gate, command->gate.builds);
   gate->add_option("--policy", command->policy, "TOML: rows, metrics, floors, stages, budget");
   gate->add_option("--waivers", command->waivers,
                    "TOML: regressions that are tolerated for a time");
@@ -142,7 +139,8 @@ void add_calibrate(CLI::App& program, Exit& exit) {
   calibrate
       ->add_option("--bin", command->calibrate.builds.base, "Folder of benchmark binaries, or one")
       ->required();
-  add_builds(*calibrate, command->calibrate.builds);
+  add_binaries(*calibrate, command->calibrate.builds);
+  add_filter(*calibrate, command->calibrate.builds);
   calibrate->add_option("--policy", command->policy, "TOML: rows, metrics, budget");
   calibrate->add_option("--pairs", command->calibrate.pairs, "Blocks of each row")
       ->check(CLI::Range(8, 1000))
