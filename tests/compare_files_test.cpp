@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -237,6 +238,31 @@ TEST(CompareRuns, corrects_for_how_many_rows_are_looked_at) {
   EXPECT_NEAR(p_of_the_first(Correction::bh), 20 * 2.0 / 252, 1e-12) << "alone, it is as Holm's";
 }
 
+// Of 200 pairs of runs of the same, 5 % may show anything at all: 10, and 19 by bad luck.
+TEST(CompareRuns, seldom_says_that_the_same_differs) {
+  std::mt19937_64 random(7);
+  std::normal_distribution<double> noise(100, 2);
+  const auto ten_rows = [&] {
+    Rows rows;
+    for (int row = 0; row < 10; ++row) {
+      auto& values =
+          rows.emplace_back("row/k:" + std::to_string(row), std::vector<double>(8)).second;
+      std::generate(values.begin(), values.end(), [&] { return noise(random); });
+    }
+    return run_of(rows);
+  };
+  FilesOptions options;
+  options.correction = Correction::holm;
+  int alarms = 0;
+  for (int pair = 0; pair < 200; ++pair) {
+    const FilesComparison comparison = results::compare_files(ten_rows(), ten_rows(), options);
+    alarms += std::any_of(comparison.rows.begin(), comparison.rows.end(),
+                          [](const Comparison& row) { return row.verdict == Verdict::differs; });
+  }
+  EXPECT_LE(alarms, 19);
+  EXPECT_GE(alarms, 1) << "a test that never errs sees nothing either";
+}
+
 TEST(CompareRuns, lists_what_only_one_side_has) {
   const FilesComparison comparison = compare({{"both", around(100, 5)}, {"old", around(100, 5)}},
                                              {{"new", around(100, 5)}, {"both", around(100, 5)}});
@@ -272,6 +298,8 @@ TEST(UnpairedTest, has_the_floor_inside_its_hypotheses) {
   EXPECT_NEAR(results::unpaired_test(base, head, 0.9).p_slower, 1.0 / 70, 1e-12);
   EXPECT_GT(results::unpaired_test(base, head, 1.1).p_slower, 0.9);
   EXPECT_NEAR(results::unpaired_test(base, head, 1.1).p_unchanged, 1.0 / 70, 1e-12);
+  EXPECT_GT(results::unpaired_test(base, head, 0.9).p_unchanged, 0.9);
+  EXPECT_GT(results::unpaired_test(head, base, 0.9).p_unchanged, 0.9) << "faster is a change too";
   EXPECT_NEAR(results::unpaired_test(base, head, 0).p_smallest, 1.0 / 70, 1e-12);
   EXPECT_NEAR(results::unpaired_test(base, head, 0).effect, 1, 1e-12);
 }
