@@ -134,11 +134,9 @@ TEST(GateStages, an_improvement_is_told_and_is_not_red) {
   EXPECT_NEAR(decision.rows.front().slowdown(), std::exp(-0.2), 0.02);
 }
 
-TEST(GateStages, a_row_too_noisy_to_tell_is_inconclusive_and_says_what_it_could_have_seen) {
+TEST(GateStages, a_row_too_noisy_to_tell_is_inconclusive) {
   const Decision decision = decide(1, {.sigma = 0.3}, 3);
   EXPECT_EQ(decision.rows.front().verdict, Verdict::inconclusive);
-  EXPECT_THAT(decision.rows.front().reason,
-              HasSubstr("slower is the least that would have been seen"));
   EXPECT_GT(decision.rows.front().minimum_detectable_effect, 0.1);
 }
 

@@ -2,8 +2,6 @@
 
 #include <cmath>
 
-#include <fmt/format.h>
-
 #include "results/statistics/median.hpp"
 #include "results/statistics/paired_test.hpp"
 
@@ -43,7 +41,6 @@ Comparison compare(std::string row, std::string metric, const std::vector<Pair>&
 }
 
 void give_verdict(Comparison& comparison, double alpha) {
-  comparison.reason.clear();
   if (comparison.p_regression <= alpha) {
     comparison.verdict = Verdict::regression;
   } else if (comparison.p_improvement <= alpha) {
@@ -52,8 +49,6 @@ void give_verdict(Comparison& comparison, double alpha) {
     comparison.verdict = Verdict::unchanged;
   } else {
     comparison.verdict = Verdict::inconclusive;
-    comparison.reason = fmt::format("{:.1f} % slower is the least that would have been seen",
-                                    100 * std::expm1(comparison.minimum_detectable_effect));
   }
 }
 

@@ -23,8 +23,8 @@ Comparison compare(std::string row, std::string metric, const std::vector<Pair>&
 // 1987).
 inline constexpr double unchanged_alpha = 0.05;
 
-// Of the p-values as they are in the row: a regression or an improvement at `alpha`, else
-// unchanged, else inconclusive with the smallest effect that would have been seen as the reason.
+// By the p-values as they are in the row: a regression or an improvement at `alpha`, else
+// unchanged, else inconclusive.
 void give_verdict(Comparison& comparison, double alpha);
 
 }  // namespace results
