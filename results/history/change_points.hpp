@@ -10,7 +10,8 @@ namespace results {
 
 struct ChangePoint {
   std::size_t position;  // the first value at the new level
-  double p;              // of the rank scan around it
+  double p;              // of the rank scan around it; as neighbouring changes were chosen from the
+                         // same values, chance gives small ones more often where there are some
 };
 
 // Where both E-divisive and ED-PELT find a change, at most two values apart; ascending. They look

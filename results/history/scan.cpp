@@ -24,9 +24,9 @@ namespace {
 // A level is told from this many runs next to the change: enough for an interval, and soon enough
 // that what else drifts with time matters little.
 constexpr std::size_t level_runs = 30;
-// Fewer residuals, or fewer series, do not tell an autocorrelation worth sharing.
+// Fewer residuals, or fewer stretches, do not tell an autocorrelation worth sharing.
 constexpr std::size_t autocorrelation_runs = 20;
-constexpr std::size_t autocorrelation_series = 10;
+constexpr std::size_t autocorrelation_stretches = 10;
 constexpr double autocorrelation_significance = 0.05;
 
 // A stretch of one series, on its way through the scan.
@@ -85,7 +85,7 @@ std::map<std::string, double> typical_autocorrelations(const std::vector<Series>
   }
   std::map<std::string, double> typical;
   for (const auto& [environment, values] : of_environment) {
-    if (values.size() >= autocorrelation_series) typical[environment] = median(values);
+    if (values.size() >= autocorrelation_stretches) typical[environment] = median(values);
   }
   return typical;
 }
