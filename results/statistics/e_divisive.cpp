@@ -19,8 +19,9 @@ class EDivisive {
       : values_(values),
         minimum_(options.minimum_segment),
         permutations_(options.permutations),
-        allowed_(static_cast<std::size_t>(options.significance *
-                                          static_cast<double>(1 + options.permutations))),
+        // A little more: 0.29 * 100 is just below 29.
+        allowed_(static_cast<std::size_t>(
+            options.significance * static_cast<double>(1 + options.permutations) + 1e-9)),
         random_(options.seed),
         inverse_(values.size() + 1),
         within_(values.size()),
