@@ -29,11 +29,13 @@ interruptible() {
   exit 130
 }
 
-# Names with their reasons, of the packages in the list that are not installed.
+# missing_packages bench|tests: names with their reasons, of the packages that it needs and that are
+# not installed.
 missing_packages() {
   local names why name
   while read -r names why; do
     case $names in '' | '#'*) continue ;; esac
+    case $1,$why in bench,'for tests only: '*) continue ;; esac
     for name in ${names//|/ }; do
       [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$name" 2>/dev/null)" != 'ii ' ] || continue 2
     done
@@ -41,16 +43,17 @@ missing_packages() {
   done <.ci/packages.txt
 }
 
-# install_packages [--no-install]: everything in the list, or only the names of what is missing.
+# install_packages bench|tests [--no-install]: what it needs of the list, or only the names of what is
+# missing.
 install_packages() {
   local missing names why name chosen=() become=()
   command -v dpkg-query >/dev/null && command -v apt-get >/dev/null ||
     fail 2 "no apt-get here: install what .ci/packages.txt names, then: cmake --workflow --preset release"
-  missing=$(missing_packages)
+  missing=$(missing_packages "$1")
   [ -n "$missing" ] || return 0
   say "missing packages:"
   while read -r names why; do printf '   %-30s %s\n' "${names//|/ or }" "$why"; done <<<"$missing"
-  [ "${1-}" != --no-install ] || fail 2 "packages are missing; without --no-install they are installed"
+  [ "${2-}" != --no-install ] || fail 2 "packages are missing; without --no-install they are installed"
   if [ "$(id -u)" != 0 ]; then
     command -v sudo >/dev/null || fail 2 "packages are missing, and to install them needs root or sudo"
     [ -t 0 ] || sudo -n true 2>/dev/null || fail 2 "packages are missing, and sudo asks for a password"
