@@ -161,6 +161,33 @@ TEST_F(HistoryFaults, what_is_no_store_is_left_alone) {
   EXPECT_EQ(run("$history list --store elsewhere").code, 2);
 }
 
+TEST_F(HistoryFaults, an_export_that_is_damaged_is_named_by_its_line) {
+  write_runs(2, 2);
+  ASSERT_EQ(run("$history ingest 0.json 1.json --store sqlite:h.db").code, 0);
+  ASSERT_EQ(run("$history export all.jsonl --store sqlite:h.db").output,
+            "exported: 2 runs, 0 aliases, 0 alerts\n");
+  const std::string all = read(folder() / "all.jsonl");
+  write("cut.jsonl", all.substr(0, all.size() - 20));
+  write("newer.jsonl", std::string("{\"format\": \"ipc-compare history\", \"version\": 2}\n"));
+  write("run.jsonl", read(folder() / "0.json"));
+  write("empty.jsonl", std::string());
+  const std::map<std::string, std::string> reasons{{"cut", "cut.jsonl:3: is no line of an export"},
+                                                   {"newer", "newer.jsonl:1: has version 2"},
+                                                   {"run", "run.jsonl:1: is no line of an export"},
+                                                   {"empty", "empty.jsonl: is empty"},
+                                                   {"nowhere", "nowhere.jsonl: cannot be read"}};
+  for (const auto& [name, reason] : reasons) {
+    const Outcome outcome = run(fmt::format("$history import {}.jsonl --store sqlite:c.db", name));
+    EXPECT_EQ(outcome.code, 2) << name;
+    EXPECT_THAT(outcome.errors, AllOf(HasSubstr(reason), is_one_line()));
+  }
+  EXPECT_EQ(run("$history import all.jsonl --store sqlite:c.db").output,
+            "imported: 1 runs, 0 aliases, 0 alerts; 1 runs were known\n");
+  const Outcome outcome = run("$history export nowhere/all.jsonl --store sqlite:h.db");
+  EXPECT_EQ(outcome.code, 5);
+  EXPECT_THAT(outcome.errors, AllOf(HasSubstr("cannot be written"), is_one_line()));
+}
+
 // Runs `ingest` on files 0.json, 1.json, ... and kills it after a while. Returns what it had said.
 std::string ingest_until_killed(const fs::path& folder, const std::string& store, int files,
                                 std::chrono::microseconds delay) {

@@ -3,6 +3,9 @@
 
 #include <cfloat>
 #include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -13,13 +16,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "results/history/alerts.hpp"
 #include "results/history/benchmarks.hpp"
+#include "results/history/exchange.hpp"
 #include "results/history/runs.hpp"
+#include "results/history/series.hpp"
 #include "results/history/store.hpp"
 #include "tests/history_fixture.hpp"
 #include "tests/postgres_server.hpp"
 
 namespace {
+
+namespace fs = std::filesystem;
 
 using results::Added;
 using results::CellRecord;
@@ -204,6 +212,178 @@ void drops_the_values_of_old_launches(const std::string& address) {
   EXPECT_EQ(store.write(prune(1)), 0);
 }
 
+// The first run of the change that `some_scan` tells of is at the place `run`.
+results::Scan some_scan(const results::RowHistory& history, std::int64_t run, double effect,
+                        results::ChangeState state = results::ChangeState::confirmed) {
+  const results::Series& series = history.series.front();
+  return {.changes = {{.series = 0,
+                       .row = series.row,
+                       .metric = series.metric,
+                       .environment = series.environment,
+                       .mechanism = series.mechanism,
+                       .state = state,
+                       .run = run,
+                       .effect = effect,
+                       .interval = {.lower = effect / 2, .upper = effect * 2, .coverage = 0.95},
+                       .alert = true}},
+          .alerts = {{.lead = 0}},
+          .symmetry = {},
+          .outliers = {}};
+}
+
+results::RowHistory history_of(Store& store) {
+  return store.read([](Transaction& transaction) {
+    return results::read_history(transaction, {"real_time_ns"},
+                                 [](const std::string& row) { return row == "good/k:1"; });
+  });
+}
+
+void tells_of_a_row_in_the_order_of_time(const std::string& address) {
+  Store store(address, create);
+  results::Json other_machine = history::run_file(history::minute(2), {{"good/k:1", 40}});
+  other_machine["context"]["ipc_compare"]["machine"]["cpu"] = "Another Processor";
+  results::Json version = history::run_file(history::minute(3), {{"good/k:1", 20}});
+  version["benchmarks"][0]["version"] = 2;
+  history::add(store, history::record(version));
+  history::add(store, history::record(other_machine));
+  history::add(store, some_run(1));
+  const auto points = store.read([](Transaction& transaction) {
+    return results::read_row(transaction, "good/k:1", "real_time_ns");
+  });
+  ASSERT_THAT(points, SizeIs(3));
+  EXPECT_EQ(points[0].median, 10);
+  EXPECT_EQ(points[1].median, 40);
+  EXPECT_EQ(points[2].median, 20);
+  EXPECT_NE(points[0].environment, points[1].environment);
+  EXPECT_EQ(points[0].version, 1);
+  EXPECT_EQ(points[2].version, 2);
+  EXPECT_THAT(
+      [&] {
+        store.read([](Transaction& transaction) {
+          return results::read_row(transaction, "none", "real_time_ns");
+        });
+      },
+      fails(Exit::usage, "none: there is no such row"));
+
+  const results::RowHistory history = history_of(store);
+  EXPECT_THAT(history.runs, ElementsAre(points[0].run, points[1].run, points[2].run));
+  ASSERT_THAT(history.series, SizeIs(2)) << "one for each environment";
+  const bool first = history.series[0].points.size() == 2;
+  const results::Series& series = history.series[first ? 0 : 1];
+  ASSERT_THAT(series.points, SizeIs(2));
+  EXPECT_EQ(series.points[0].run, 0);
+  EXPECT_EQ(series.points[1].run, 2);
+  EXPECT_DOUBLE_EQ(series.points[1].value, std::log(20));
+  EXPECT_NE(series.points[0].segment, series.points[1].segment);
+  EXPECT_EQ(series.mechanism, "1");
+}
+
+void keeps_alerts_and_what_is_thought_of_them(const std::string& address) {
+  using results::AlertChanges;
+  using results::AlertState;
+  Store store(address, create);
+  for (int minute = 0; minute < 9; ++minute) history::add(store, some_run(minute));
+  const results::RowHistory history = history_of(store);
+  const auto write_down = [&](const results::Scan& scan, const std::string& today) {
+    return store.write([&](Transaction& transaction) {
+      return results::record_scan(transaction, scan, history, today);
+    });
+  };
+  const auto only_alert = [&] { return store.read(results::list_alerts).at(0); };
+  const auto decided = [&](const results::AlertDecision& decision) {
+    const int id = only_alert().id;
+    store.write(
+        [&](Transaction& transaction) { results::decide_alert(transaction, id, decision); });
+  };
+
+  EXPECT_EQ(write_down(some_scan(history, 5, 0.1), "2026-06-01").opened, 1);
+  EXPECT_EQ(only_alert().run, history.runs[5]);
+  EXPECT_EQ(only_alert().decision.state, AlertState::open);
+  EXPECT_EQ(write_down(some_scan(history, 7, 0.1), "2026-06-01").known, 1) << "it moved a little";
+  ASSERT_THAT(store.read(results::list_alerts), SizeIs(1));
+
+  const results::AlertDecision waiver{
+      .state = AlertState::accepted, .reason = "known", .expires = "2026-06-30", .ceiling = 0.15};
+  decided(waiver);
+  EXPECT_EQ(only_alert().decision.reason, "known");
+  EXPECT_EQ(write_down(some_scan(history, 5, 0.1), "2026-06-30").known, 1);
+  EXPECT_EQ(write_down(some_scan(history, 5, 0.1), "2026-07-01").reopened, 1) << "it expired";
+  EXPECT_EQ(only_alert().decision.state, AlertState::open);
+  decided(waiver);
+  EXPECT_EQ(write_down(some_scan(history, 5, 0.2), "2026-06-01").reopened, 1)
+      << "above its ceiling";
+
+  const results::Scan recovered = some_scan(history, 5, 0.1, results::ChangeState::recovered);
+  EXPECT_EQ(write_down(recovered, "2026-06-01").recovered, 1);
+  EXPECT_EQ(only_alert().decision.state, AlertState::recovered);
+  decided({.state = AlertState::invalid, .reason = "a noisy neighbour"});
+  EXPECT_EQ(write_down(some_scan(history, 5, 0.1), "2026-06-01").known, 1) << "it stays closed";
+  EXPECT_EQ(only_alert().decision.state, AlertState::invalid);
+  EXPECT_EQ(write_down(some_scan(history, 1, 0.1), "2026-06-01").opened, 1) << "another one";
+  EXPECT_THAT([&] { store.write([](Transaction& t) { results::decide_alert(t, 77, {}); }); },
+              fails(Exit::usage, "no alert 77"));
+}
+
+void is_the_same_after_export_and_import(const std::string& address) {
+  const Scratch scratch;
+  const fs::path first = scratch.path() / "first.jsonl", second = scratch.path() / "second.jsonl";
+  Store store(address, create);
+  for (int minute = 8; minute >= 0; --minute) history::add(store, some_run(minute));
+  RunRecord exact = some_run(9);
+  exact.cells.front().median = 1.0 / 3;
+  exact.cells.front().values = {0.1, DBL_MAX, 5e-324};
+  history::add(store, exact);
+  history::add(store, some_run(20, "old"));
+  store.write([&](Transaction& transaction) {
+    results::rename_benchmark(transaction, "old", "new");
+    results::prune_values(transaction, 5);
+  });
+  const results::RowHistory history = history_of(store);
+  store.write([&](Transaction& transaction) {
+    results::record_scan(transaction, some_scan(history, 5, 0.1), history, "2026-06-01");
+    results::decide_alert(transaction, 1,
+                          {.state = results::AlertState::accepted,
+                           .reason = "ä \"quoted\"",
+                           .expires = "2026-12-31",
+                           .ceiling = 0.1});
+  });
+  const results::Exchanged out = results::export_history(store, first);
+  EXPECT_EQ(out.runs, 11);
+  EXPECT_EQ(out.aliases, 1);
+  EXPECT_EQ(out.alerts, 1);
+  EXPECT_THAT(scratch.names(), ElementsAre("first.jsonl"));
+
+  Store copy("sqlite:" + (scratch.path() / "copy.db").string(), create);
+  EXPECT_EQ(results::import_history(copy, first).runs, 11);
+  results::export_history(copy, second);
+  EXPECT_EQ(::read(first), ::read(second));
+  const results::Exchanged again = results::import_history(store, second);
+  EXPECT_EQ(again.runs, 0);
+  EXPECT_EQ(again.known, 11);
+  EXPECT_EQ(again.alerts, 0);
+  results::export_history(store, second);
+  EXPECT_EQ(::read(first), ::read(second)) << "a second import adds nothing";
+}
+
+void brings_an_older_schema_up_to_date(const std::string& address) {
+  {
+    Store store(address, create);
+    history::add(store, some_run(0));
+    // What version 1 did not have.
+    store.write([](Transaction& transaction) {
+      transaction.sql << "drop table alert";
+      transaction.sql << "update ipc_compare_history set version = 1";
+    });
+  }
+  Store store(address, refuse);
+  EXPECT_THAT(store.read(results::list_runs), SizeIs(1));
+  EXPECT_THAT(store.read(results::list_alerts), IsEmpty());
+  EXPECT_EQ(store.read([](Transaction& transaction) {
+    return results::version_of_schema(transaction.sql, transaction.dialect);
+  }),
+            results::schema_version);
+}
+
 struct Promise {
   const char* name;
   void (*check)(const std::string& address);
@@ -219,6 +399,10 @@ constexpr Promise promises[] = {
     {"refuses_a_newer_schema", refuses_a_newer_schema},
     {"keeps_the_history_of_a_renamed_row", keeps_the_history_of_a_renamed_row},
     {"drops_the_values_of_old_launches", drops_the_values_of_old_launches},
+    {"tells_of_a_row_in_the_order_of_time", tells_of_a_row_in_the_order_of_time},
+    {"keeps_alerts_and_what_is_thought_of_them", keeps_alerts_and_what_is_thought_of_them},
+    {"is_the_same_after_export_and_import", is_the_same_after_export_and_import},
+    {"brings_an_older_schema_up_to_date", brings_an_older_schema_up_to_date},
 };
 
 class Sqlite : public testing::TestWithParam<Promise> {};

@@ -21,7 +21,7 @@ void merge(Transaction& transaction, int number, int other) {
   if (shared != 0) {
     throw Failure(Exit::usage, "both names were measured in one run; they are two benchmarks");
   }
-  for (const char* table : {"cell", "sample", "alias"}) {
+  for (const char* table : {"cell", "sample", "alert", "alias"}) {
     transaction.sql << fmt::format(
         "update {} set benchmark_id = :number where benchmark_id = :other", table),
         soci::use(number, "number"), soci::use(other, "other");
@@ -75,6 +75,16 @@ void rename_benchmark(Transaction& transaction, const std::string& old_name,
       soci::use(given_up, "name"), soci::use(number, "number");
   transaction.sql << "update benchmark set name = :name where id = :number",
       soci::use(new_name, "name"), soci::use(number, "number");
+}
+
+void add_alias(Transaction& transaction, const std::string& old_name, const std::string& new_name) {
+  Numbers benchmarks(transaction, benchmark_table);
+  const int number = benchmarks.add(new_name);
+  const int other = benchmarks.find(old_name);
+  if (other == number) return;
+  if (other != 0) return rename_benchmark(transaction, old_name, new_name);
+  transaction.sql << "insert into alias (old_name, benchmark_id) values (:name, :number)",
+      soci::use(old_name, "name"), soci::use(number, "number");
 }
 
 std::vector<std::pair<std::string, std::string>> list_aliases(Transaction& transaction) {

@@ -35,6 +35,9 @@ class Numbers {
 void rename_benchmark(Transaction& transaction, const std::string& old_name,
                       const std::string& new_name);
 
+// The same, but `old_name` need not have been measured before it was given up.
+void add_alias(Transaction& transaction, const std::string& old_name, const std::string& new_name);
+
 // Pairs of a name that was given up and the name in its place, sorted.
 std::vector<std::pair<std::string, std::string>> list_aliases(Transaction& transaction);
 

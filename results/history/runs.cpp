@@ -140,13 +140,13 @@ std::vector<CellRecord> read_cells(Transaction& transaction, int run_id, bool wi
 }  // namespace
 
 Added add_run(Transaction& transaction, const RunRecord& record) {
-  int id = 0;
-  transaction.sql << "select id from run where content_id = :content",
-      soci::use(record.content_id, "content"), soci::into(id);
-  if (transaction.sql.got_data()) return {.id = id, .is_new = false};
+  if (const auto known = find_run(transaction, record.content_id)) {
+    return {.id = *known, .is_new = false};
+  }
   const int environment = environment_number(transaction, record.environment);
   const std::string build = record.build.dump();
   const std::string commit = commit_of(record.build);
+  int id = 0;
   transaction.sql << "insert into run"
                      " (content_id, source, started, size, commit_id, build, environment_id)"
                      " values (:content, :source, :started, :size, :commit, :build, :environment)"
@@ -172,6 +172,24 @@ std::vector<StoredRun> list_runs(Transaction& transaction) {
   std::vector<StoredRun> runs;
   while (rows.fetch()) runs.push_back(run);
   return runs;
+}
+
+std::vector<int> run_numbers(Transaction& transaction) {
+  int id = 0;
+  soci::statement rows =
+      (transaction.sql.prepare << "select id from run order by started, id", soci::into(id));
+  rows.execute();
+  std::vector<int> numbers;
+  while (rows.fetch()) numbers.push_back(id);
+  return numbers;
+}
+
+std::optional<int> find_run(Transaction& transaction, const std::string& content_id) {
+  int id = 0;
+  transaction.sql << "select id from run where content_id = :content",
+      soci::use(content_id, "content"), soci::into(id);
+  if (!transaction.sql.got_data()) return std::nullopt;
+  return id;
 }
 
 std::optional<RunRecord> read_run(Transaction& transaction, int id) {

@@ -34,6 +34,12 @@ Added add_run(Transaction& transaction, const RunRecord& record);
 // All runs, by the time at which they were measured.
 std::vector<StoredRun> list_runs(Transaction& transaction);
 
+// The numbers of all runs, in the same order.
+std::vector<int> run_numbers(Transaction& transaction);
+
+// The number of the run with this content; nothing when there is none.
+std::optional<int> find_run(Transaction& transaction, const std::string& content_id);
+
 // A run as it was added, under the names that benchmarks have now; nothing when there is none.
 std::optional<RunRecord> read_run(Transaction& transaction, int id);
 

@@ -13,27 +13,36 @@ namespace {
 using Step = std::vector<std::string_view>;
 
 // A cell is found by what is asked for most, a series; the index finds the cells of one run.
-const std::array<Step, 1> steps = {Step{
-    "create table ipc_compare_history (version integer not null)",
-    "insert into ipc_compare_history (version) values (0)",
-    "create table environment (id {identity}, hash text not null unique, fields text not null)",
-    "create table run (id {identity}, content_id text not null unique, source text not null,"
-    " started text not null, size text not null, commit_id text not null, build text not null,"
-    " environment_id integer not null references environment)",
-    "create table benchmark (id {identity}, name text not null unique)",
-    "create table alias (old_name text primary key,"
-    " benchmark_id integer not null references benchmark)",
-    "create table metric (id {identity}, name text not null unique)",
-    "create table cell (benchmark_id integer not null, metric_id integer not null,"
-    " run_id integer not null, version integer not null, launches integer not null,"
-    " median double precision not null, lower_bound double precision not null,"
-    " upper_bound double precision not null,"
-    " primary key (benchmark_id, metric_id, run_id)){clustered}",
-    "create index cell_of_run on cell (run_id)",
-    "create table sample (run_id integer not null, benchmark_id integer not null,"
-    " metric_id integer not null, launch_values bytea not null,"
-    " primary key (run_id, benchmark_id, metric_id)){clustered}",
-}};
+const std::array<Step, 2> steps = {
+    Step{
+        "create table ipc_compare_history (version integer not null)",
+        "insert into ipc_compare_history (version) values (0)",
+        "create table environment (id {identity}, hash text not null unique, fields text not null)",
+        "create table run (id {identity}, content_id text not null unique, source text not null,"
+        " started text not null, size text not null, commit_id text not null, build text not null,"
+        " environment_id integer not null references environment)",
+        "create table benchmark (id {identity}, name text not null unique)",
+        "create table alias (old_name text primary key,"
+        " benchmark_id integer not null references benchmark)",
+        "create table metric (id {identity}, name text not null unique)",
+        "create table cell (benchmark_id integer not null, metric_id integer not null,"
+        " run_id integer not null, version integer not null, launches integer not null,"
+        " median double precision not null, lower_bound double precision not null,"
+        " upper_bound double precision not null,"
+        " primary key (benchmark_id, metric_id, run_id)){clustered}",
+        "create index cell_of_run on cell (run_id)",
+        "create table sample (run_id integer not null, benchmark_id integer not null,"
+        " metric_id integer not null, launch_values bytea not null,"
+        " primary key (run_id, benchmark_id, metric_id)){clustered}",
+    },
+    Step{
+        "create table alert (id {identity}, benchmark_id integer not null references benchmark,"
+        " metric_id integer not null references metric, run_id integer not null references run,"
+        " state text not null, effect double precision not null,"
+        " lower_bound double precision not null, upper_bound double precision not null,"
+        " also integer not null, reason text not null, expires text not null,"
+        " ceiling double precision not null, unique (benchmark_id, metric_id, run_id))",
+    }};
 
 }  // namespace
 
