@@ -227,8 +227,8 @@ results::Scan some_scan(const results::RowHistory& history, std::int64_t run, do
                        .interval = {.lower = effect / 2, .upper = effect * 2, .coverage = 0.95},
                        .alert = true}},
           .alerts = {{.lead = 0}},
-          .symmetry = {},
-          .outliers = {}};
+          .outliers = {},
+          .symmetry = {}};
 }
 
 results::RowHistory history_of(Store& store) {
