@@ -31,10 +31,20 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Work = std::function<void()>;
 
+// Waits until what was begun is done: a processor would do it beside what is planted, for nothing.
+void finish_what_was_begun() {
+#if defined(__x86_64__)
+  __builtin_ia32_lfence();
+#endif
+}
+
 // Does nothing for so many steps that depend on each other.
 void spin(std::int64_t steps) {
+  if (steps == 0) return;
+  finish_what_was_begun();
   std::uint64_t value = 1;
   for (std::int64_t i = 0; i < steps; ++i) asm volatile("" : "+r"(value += value >> 3 | 1));
+  finish_what_was_begun();
 }
 
 // Of the passes of some rounds the time of the median one.
@@ -57,8 +67,10 @@ std::int64_t steps_for(double share, const Work& work) {
   const auto passes =
       std::max<std::int64_t>(1, static_cast<std::int64_t>(2e5 / ns_per_pass(work, 1)));
   constexpr std::int64_t steps = 1000;
-  const double step_ns = ns_per_pass([] { spin(steps); }, 20) / steps;
-  return static_cast<std::int64_t>(share * ns_per_pass(work, passes) / step_ns);
+  const double one_ns = ns_per_pass([] { spin(1); }, 1000);
+  const double step_ns = (ns_per_pass([] { spin(steps); }, 20) - one_ns) / (steps - 1);
+  const double wanted_ns = share * ns_per_pass(work, passes);
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>((wanted_ns - one_ns) / step_ns));
 }
 
 void write_all(int fd, const void* from, std::size_t bytes) {
