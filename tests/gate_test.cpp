@@ -165,7 +165,7 @@ TEST_F(Gate, damaged_floors_are_refused) {
 }
 
 TEST_F(Gate, a_budget_that_runs_out_is_no_pass) {
-  write("policy.toml", calm + "budget_minutes = 0.02\n");
+  write("policy.toml", calm + "budget_minutes = 0.01\nscreen_pairs = 60\n");
   const Outcome outcome = gate("--policy policy.toml");
   EXPECT_EQ(outcome.code, 3) << outcome.output << outcome.errors;
   EXPECT_THAT(outcome.output, HasSubstr("ran out"));

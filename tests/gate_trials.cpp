@@ -234,6 +234,7 @@ int main(int argc, char** argv) {
     command->add_option("--seed", options.seed)->capture_default_str();
     command->callback([&, run] {
       if (!policy.empty()) options.policy = results::read_policy(policy);
+      for (const auto& row : options.policy.rows) options.rows.push_back(row.text());
       run(options);
     });
   };

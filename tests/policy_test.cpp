@@ -130,10 +130,10 @@ TEST_F(PolicyFile, is_refused_with_line_key_value_and_limit) {
 
 // A level that so few pairs never reach would make a gate that is always green.
 TEST_F(PolicyFile, is_refused_when_its_gate_could_never_be_red) {
-  EXPECT_THAT(refused_policy("screen_pairs = 4"),
-              HasSubstr("screen_pairs: is 4, but screen_alpha 0.05 needs screen_pairs of at least "
-                        "5, not 4"));
-  EXPECT_EQ(refused_policy("screen_pairs = 5"), "");
+  EXPECT_THAT(refused_policy("screen_pairs = 2"),
+              HasSubstr("screen_pairs: is 2, but screen_alpha 0.2 needs screen_pairs of at least "
+                        "3, not 2"));
+  EXPECT_EQ(refused_policy("screen_pairs = 3"), "");
   EXPECT_THAT(refused_policy("screen_alpha = 1e-4"),
               HasSubstr("screen_alpha: is 0.0001, but screen_alpha 0.0001 needs screen_pairs of "
                         "at least 14, not 8"));

@@ -46,8 +46,8 @@ struct Policy {
   // A pair is a block of four launches (compare/pairs.hpp).
   double alpha = 0.01;             // how often a gate of identical builds may be red, in (0, 0.5)
   std::size_t screen_pairs = 8;    // of every row
-  double screen_alpha = 0.05;      // below which a row is suspected, in (0, 0.5)
-  std::size_t confirm_pairs = 20;  // of each suspect, fresh
+  double screen_alpha = 0.2;       // below which a row is suspected, in (0, 0.5)
+  std::size_t confirm_pairs = 30;  // of each suspect, fresh
 
   double budget_minutes = 25;        // of measuring
   double discarded_share_max = 0.2;  // of the blocks, disturbed by others; beyond, nothing is said
