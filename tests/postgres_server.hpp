@@ -76,7 +76,8 @@ class PostgresServer {
 
   // Its output goes to the log. It shuts down by itself when the test dies ("immediate shutdown").
   ipc::Process start(std::vector<std::string> arguments) const {
-    const std::string program = programs() / arguments.front();
+    // By its whole path, from which it finds the files that belong to it.
+    arguments.front() = programs() / arguments.front();
     const std::string log = folder_.path() / "log";
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());
@@ -88,7 +89,7 @@ class PostgresServer {
       ::prctl(PR_SET_PDEATHSIG, SIGQUIT);
       if (::freopen(log.c_str(), "a", stdout) == nullptr) return 126;
       ::dup2(STDOUT_FILENO, STDERR_FILENO);
-      ::execv(program.c_str(), argv.data());
+      ::execv(argv.front(), argv.data());
       return 127;
     });
   }
