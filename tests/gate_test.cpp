@@ -165,7 +165,7 @@ TEST_F(Gate, damaged_floors_are_refused) {
 }
 
 TEST_F(Gate, a_budget_that_runs_out_is_no_pass) {
-  write("policy.toml", calm + "budget_minutes = 0.01\nscreen_pairs = 60\n");
+  write("policy.toml", calm + "budget_minutes = 0.01\nscreen_pairs = 1000\n");
   const Outcome outcome = gate("--policy policy.toml");
   EXPECT_EQ(outcome.code, 3) << outcome.output << outcome.errors;
   EXPECT_THAT(outcome.output, HasSubstr("ran out"));
@@ -200,8 +200,10 @@ TEST_F(Gate, bad_input_is_one_clear_line) {
 }
 
 TEST_F(Gate, is_interrupted_without_a_verdict) {
+  write("long.toml", calm + "screen_pairs = 1000\n");
   const Outcome outcome = sh(fmt::format(
-      "timeout --preserve-status -s INT 1 '{}' gate --base base --head head", program.string()));
+      "timeout --preserve-status -s INT 1 '{}' gate --base base --head head --policy long.toml",
+      program.string()));
   EXPECT_EQ(outcome.code, 130);
   EXPECT_THAT(outcome.errors, HasSubstr("interrupted"));
 }
