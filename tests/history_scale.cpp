@@ -14,6 +14,7 @@
 
 #include <fmt/format.h>
 
+#include "results/history/scan.hpp"
 #include "results/history/series.hpp"
 #include "tests/history_fixture.hpp"
 #include "tests/postgres_server.hpp"
@@ -129,15 +130,19 @@ void measure(const std::string& address, int runs, int rows) {
     });
   });
   fmt::print("one row, {} runs: {:.1f} ms\n", series.second, 1e3 * series.first);
-  const auto everything = shortest_s([&] {
-    return store
-        .read([&](Transaction& transaction) {
-          return results::read_history(transaction, {"real_time_ns"},
-                                       [](const std::string&) { return true; });
-        })
-        .series.size();
-  });
-  fmt::print("everything for a scan, {} series: {:.2f} s\n", everything.second, everything.first);
+  const auto everything = [&] {
+    return store.read([&](Transaction& transaction) {
+      return results::read_history(transaction, {"real_time_ns"},
+                                   [](const std::string&) { return true; });
+    });
+  };
+  const auto reading = shortest_s([&] { return everything().series.size(); });
+  fmt::print("everything for a scan, {} series: {:.2f} s\n", reading.second, reading.first);
+  const std::vector<results::Series> all = everything().series;
+  const Clock::time_point scan_start = Clock::now();
+  const std::size_t changes = results::scan(all).changes.size();
+  fmt::print("scan of them: {:.2f} s, {} changes\n",
+             std::chrono::duration<double>(Clock::now() - scan_start).count(), changes);
   const double megabytes = megabytes_of(address, store);
   fmt::print("size: {:.1f} MB, {:.0f} bytes a cell, with the values of {} runs\n", megabytes,
              1e6 * megabytes / cells, std::min(runs, runs_with_values));
