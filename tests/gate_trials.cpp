@@ -1,14 +1,13 @@
 // How often the gate is wrong on this machine: trials whose answer is known. Not part of the suite,
 // as it takes many minutes; the README of this room says what to type.
 //
-//   gate_trials same BIN        gates of a build against itself: each red one is false
-//   gate_trials slower SUBJECT  gates of a build that was slowed by a known share: how many are
-//   found gate_trials resample BIN    both, from one series of pairs of a build against itself,
-//   drawn again
-//                               and again: many more gates than there is time for, with real noise
+//   same BIN        gates of a build against itself: each red one is false
+//   slower SUBJECT  gates of a build that was slowed by a known share: how many are found
+//   resample BIN    both, from one real series of pairs of a build against itself, drawn again and
+//                   again: more gates than there is time for
+//   speed           what the statistics of a large comparison take
 #include <unistd.h>
 
-//   gate_trials speed           what the statistics of a large comparison take
 #include <algorithm>
 #include <chrono>
 #include <cmath>
