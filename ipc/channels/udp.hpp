@@ -8,7 +8,8 @@
 //
 // Nobody works while no call is made: a loss is mended by the next send() that finds the window
 // full, or when the sender goes, which waits up to `linger` for the receiver to confirm that it has
-// all. A receiver never goes on behind a loss: when nobody is left to mend it, it throws.
+// all, and from anew whenever a loss has been mended. A receiver never goes on behind a loss: when
+// nobody is left to mend it, it throws.
 #pragma once
 
 #include <algorithm>
@@ -107,7 +108,14 @@ class Udp {
     // Waits for the receiver to confirm all; false when it does not.
     bool flush() {
       transmit(Kind::question, outbox_.sent());
-      return await([&] { return outbox_.under_way() == 0; }, Deadline::in(linger)) == Outcome::done;
+      std::uint64_t mended = 0;
+      Outcome waited = Outcome::done;
+      do {
+        mended = mended_;
+        waited = await([&] { return outbox_.under_way() == 0 || mended_ > mended; },
+                       Deadline::in(linger));
+      } while (waited == Outcome::done && outbox_.under_way() > 0);
+      return waited == Outcome::done;
     }
 
     // Waits until the receiver's answers make `ready` true.
@@ -130,6 +138,7 @@ class Udp {
         outbox_.acknowledge(answer.header.number);
         if (answer.header.kind != Kind::missing || !faults_.sends_again) continue;
         const std::uint64_t first = outbox_.acknowledged();
+        mended_ = first;
         const std::uint64_t count = outbox_.under_way();
         for (auto number = first; number < first + count; ++number) {
           transmit(Kind::message, number, outbox_.message(number));
@@ -139,8 +148,9 @@ class Udp {
 
     UdpLink link_;
     Outbox outbox_;
-    std::size_t window_;  // messages under way at most
-    bool used_ = false;   // by this copy
+    std::size_t window_;        // messages under way at most
+    bool used_ = false;         // by this copy
+    std::uint64_t mended_ = 0;  // all losses before this message
     Faults faults_;
     std::uint64_t transmitted_ = 0;
   };
