@@ -137,11 +137,13 @@ void slower(const Options& options) {
 }
 
 // Blocks drawn from those of a real series, each with a random sign: base and head are the same, so
-// that the sign says nothing. `shift` is what head is slower by.
-results::MeasurePairs drawn_from(const results::Paired& real, double shift,
+// that the sign says nothing. `slower` is the share that head is slower by, of the rows that
+// `is_slowed` picks.
+template <class IsSlowed>
+results::MeasurePairs drawn_from(const results::Paired& real, double slower, IsSlowed is_slowed,
                                  std::mt19937_64& random) {
-  return [&real, shift, &random](const std::vector<std::size_t>& rows, int blocks,
-                                 const std::string&) {
+  return [&real, slower, is_slowed, &random](const std::vector<std::size_t>& rows, int blocks,
+                                             const std::string&) {
     results::Paired drawn;
     drawn.rows.resize(real.rows.size());
     drawn.failures.resize(real.rows.size());
@@ -151,7 +153,7 @@ results::MeasurePairs drawn_from(const results::Paired& real, double shift,
           const std::uint64_t bits = random();
           results::Pair pair = pairs[(bits >> 1) % pairs.size()];
           if ((bits & 1) != 0) std::swap(pair.base, pair.head);
-          pair.head += shift;
+          if (is_slowed(row)) pair.head += std::log1p(slower);
           drawn.rows[row][metric].push_back(pair);
         }
       }
@@ -187,31 +189,47 @@ void resample(const Options& options) {
     return options.policy.floor(row);
   };
   std::mt19937_64 random(options.seed);
+  const auto decide = [&](double slower, auto is_slowed) {
+    return results::decide(names, options.policy, floor,
+                           drawn_from(real, slower, is_slowed, random));
+  };
+  const auto none = [](std::size_t) { return false; };
+  const auto all = [](std::size_t) { return true; };
   int red = 0;
-  std::size_t suspects = 0;
+  int suspected = 0;
   for (int suite = 0; suite < options.trials; ++suite) {
-    const auto decision =
-        results::decide(names, options.policy, floor, drawn_from(real, 0, random));
+    const auto decision = decide(0, none);
     red += std::ranges::any_of(decision.rows, results::is_red) ? 1 : 0;
-    suspects += decision.stages.size() > 1 ? 1 : 0;
+    suspected += decision.stages.size() > 1 ? 1 : 0;
   }
   fmt::print(
       "resampled from {} blocks of {} rows: {} of {} gates of identical builds red (95 % bound "
       "{:.1f} %), {} had suspects\n",
       options.pairs, names.size(), red, options.trials, 100 * upper_bound(red, options.trials),
-      suspects);
+      suspected);
+  const std::string& metric = options.policy.metrics.front();
+  const auto is_found = [&](const results::Decision& decision, std::size_t row) {
+    return results::is_red(decision.rows[row * options.policy.metrics.size()]);
+  };
   for (const double share : options.slower) {
-    std::map<std::string, int> found;
+    std::vector<int> among_all(names.size());
+    std::vector<int> alone(names.size());
     for (int suite = 0; suite < options.trials; ++suite) {
-      const auto decision = results::decide(names, options.policy, floor,
-                                            drawn_from(real, std::log1p(share), random));
-      for (const auto& row : decision.rows) found[row.row] += row.verdict == Verdict::regression;
+      const auto decision = decide(share, all);
+      for (const std::size_t row : rows) {
+        among_all[row] += is_found(decision, row) ? 1 : 0;
+        const auto of_one = decide(share, [row](std::size_t other) { return other == row; });
+        alone[row] += is_found(of_one, row) ? 1 : 0;
+      }
     }
-    for (std::size_t row = 0; row < names.size(); ++row) {
-      const double sigma = results::robust_sigma(results::effects(
-          options.policy.metrics.front(), real.rows[row].at(options.policy.metrics.front())));
-      fmt::print("slower by {:.0f} %, {}: {:.1f} % found, sigma of a pair {:.1f} %\n", 100 * share,
-                 names[row], 100.0 * found[names[row]] / options.trials, 100 * sigma);
+    const auto percent = [&](int found) { return 100.0 * found / options.trials; };
+    for (const std::size_t row : rows) {
+      const double sigma =
+          results::robust_sigma(results::effects(metric, real.rows[row].at(metric)));
+      fmt::print(
+          "slower by {:.0f} %, {}: found in {:.1f} %, or in {:.1f} % when all rows are; "
+          "sigma of a pair {:.1f} %\n",
+          100 * share, names[row], percent(alone[row]), percent(among_all[row]), 100 * sigma);
     }
   }
 }
