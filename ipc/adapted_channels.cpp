@@ -15,8 +15,8 @@ std::span<const AnyChannel> composed_channels() {
   using Composed =
       TypeList<Fragmented<Pipe>, Fragmented<PosixQueue>, Fragmented<SysvQueue>,
                Fragmented<ShmMutex>, Duplex<Pipe>, Duplex<PosixQueue>, Duplex<SpscRing<Futex>>,
-               Watched<Fragmented<PosixQueue>>, Fragmented<Watched<SysvQueue>>,
-               Duplex<Watched<Fragmented<PosixQueue>>>>;
+               Fragmented<Watched<PosixQueue>>, Fragmented<Watched<SysvQueue>>,
+               Duplex<Fragmented<Watched<PosixQueue>>>>;
   return Composed::into<ErasedChannels>::list;
 }
 

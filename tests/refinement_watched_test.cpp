@@ -10,6 +10,9 @@
 
 #include <gtest/gtest.h>
 
+#include "ipc/adapters/fragmented.hpp"
+#include "ipc/adapters/watched.hpp"
+#include "ipc/channels/posix_queue.hpp"
 #include "ipc/mapping.hpp"
 #include "ipc/process.hpp"
 #include "tests/channel_cases.hpp"
@@ -21,6 +24,13 @@ using ipc::Deadline;
 using ipc::Outcome;
 using tests::require;
 using namespace std::chrono_literals;
+
+template <class C>
+concept Watchable = requires {
+  typename ipc::Watched<C>;
+};
+static_assert(Watchable<ipc::PosixQueue>);
+static_assert(!Watchable<ipc::Fragmented<ipc::PosixQueue>>);
 
 class WatchedTest : public testing::TestWithParam<ipc::AnyChannel> {};
 

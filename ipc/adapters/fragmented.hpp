@@ -231,6 +231,7 @@ struct Fragmented {
   }();
   static_assert(C::traits.message_bytes_max > sizeof(Fragment));
 
+  using Fragments = C;  // what carries them
   using Sender = FragmentedSender<typename C::Sender>;
   using Receiver = FragmentedReceiver<typename C::Receiver>;
 

@@ -120,10 +120,19 @@ class WatchedReceiver {
   Watch watch_;
 };
 
+// A message is sent in one go of the mechanism. In fragments it is not: it would begin anew with
+// each slice that ends between two of them, on a slow machine for ever. Fragmented<Watched<C>> is
+// right.
+template <class C>
+concept SentAtOnce = !requires {
+  typename C::Fragments;
+};
+
 // A sender that finds room does not wait: it learns when the room is used up. A lock that died with
 // its owner ends the channel for everybody: `closed`, and what was in it is lost. Not pollable: the
 // descriptor of a mechanism that does not tell would not tell either.
 template <Channel C>
+requires SentAtOnce<C>
 struct Watched {
   static constexpr std::string_view head = "watched<";
   static constexpr std::string_view tail = ">";
