@@ -29,7 +29,7 @@ namespace pool_test {
 template <class Test>
 class GuardedTest : public Test {
  protected:
-  static constexpr unsigned hang_s = 100;
+  static constexpr unsigned hang_s = 250;
 
   void SetUp() override { ::alarm(hang_s); }
   void TearDown() override { ::alarm(0); }

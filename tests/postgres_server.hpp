@@ -53,7 +53,7 @@ class PostgresServer {
 
   ~PostgresServer() {
     server_.kill(SIGINT);  // "fast shutdown": sessions are ended
-    server_.join(ipc::Deadline::in(std::chrono::seconds(20)));
+    server_.join(ipc::Deadline::in(std::chrono::seconds(100)));
   }
 
   [[nodiscard]] std::string address(const std::string& database = "postgres") const {
