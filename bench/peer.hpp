@@ -73,7 +73,7 @@ class Peer {
     std::string end = "did not end";
     if (kind_ == PeerKind::thread) {
       thread_.join();
-    } else if (const auto status = process_.join(patience())) {
+    } else if (const auto status = process_.join(ipc::Deadline::in(patience))) {
       end = status->text();
     }
     // Whatever it wrote is visible: join and waitid are behind us.
@@ -99,7 +99,7 @@ class Peer {
     char error[256] = {};
   };
 
-  static ipc::Deadline patience() { return ipc::Deadline::in(std::chrono::seconds(10)); }
+  static constexpr std::chrono::seconds patience{30};
 
   [[nodiscard]] State& state() const { return state_.as<State>(); }
 
@@ -122,10 +122,11 @@ class Peer {
   }
 
   void await_start() {
-    const ipc::Deadline deadline = patience();
+    const auto deadline = ipc::Deadline::in(patience);
     while (state().phase.load(std::memory_order_acquire) == starting) {
       if (!ipc::futex_wait(state().phase, starting, deadline)) {
-        throw std::runtime_error("the peer did not start within 10 seconds");
+        throw std::runtime_error("the peer did not start within " +
+                                 std::to_string(patience.count()) + " seconds");
       }
     }
   }
