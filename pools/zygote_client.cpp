@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::chrono::seconds patience{5};         // with a zygote that was told to end workers
 constexpr std::chrono::seconds start_patience{30};  // with one that starts them
+constexpr std::chrono::seconds end_patience{3};     // with one that has hung up
 
 ipc::Parcel order_of(detail::Order order) {
   ipc::Parcel parcel;
@@ -97,7 +98,7 @@ bool ZygoteClient::alive() const {
 std::string ZygoteClient::why_gone() const {
   const std::string zygote = "its zygote, process " + std::to_string(pid_) + ", ";
   // One that is ending hangs up a little earlier than it is dead.
-  if (!ipc::poll(pidfd_.get(), POLLIN, ipc::Deadline::in(std::chrono::milliseconds(100)))) {
+  if (!ipc::poll(pidfd_.get(), POLLIN, ipc::Deadline::in(end_patience))) {
     return zygote + "refused it, probably at its limit of open files (`ulimit -n`)";
   }
   siginfo_t info{};
