@@ -119,8 +119,9 @@ void add_pairs(CLI::App& command, CompareBuildsOptions& options) {
       ->check(CLI::Range(0.001, 3600.0))
       ->capture_default_str();
   command
-      .add_option("--discarded-share", options.pairs.discarded_share_max,
-                  "Of the blocks, that may be thrown out because the machine was disturbed")
+      .add_option(
+          "--discarded-share", options.pairs.discarded_share_max,
+          "Of the blocks, that may be thrown out because the machine was disturbed; 1: none is")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   command.add_option("--budget", options.budget_minutes, "Minutes of measuring")

@@ -26,7 +26,7 @@ struct PairsOptions {
   std::vector<std::string> metrics;   // figures of a row
   double min_time_s = 0.05;           // that Google Benchmark measures for, in each launch
   int repetitions = 1;                // in each launch; of several the first one is dropped
-  double discarded_share_max = 0.20;  // of the blocks; beyond, the machine is unfit
+  double discarded_share_max = 0.20;  // of the blocks; beyond, the machine is unfit. 1: keep all
   std::chrono::milliseconds silence = std::chrono::seconds(60);  // of a launch that hangs
   std::uint64_t seed = 0;
 };

@@ -49,10 +49,11 @@ struct Policy {
   double screen_alpha = 0.2;       // below which a row is suspected, in (0, 0.5)
   std::size_t confirm_pairs = 30;  // of each suspect, fresh
 
-  double budget_minutes = 25;        // of measuring
-  double discarded_share_max = 0.2;  // of the blocks, disturbed by others; beyond, nothing is said
-  double min_time_s = 0.05;          // of a repetition, as Google Benchmark takes it
-  int repetitions = 1;  // in a launch; of several the first warms up, and the median counts
+  double budget_minutes = 25;  // of measuring
+  // Of the blocks, disturbed by others; beyond, nothing is said. 1: none is thrown out.
+  double discarded_share_max = 0.2;
+  double min_time_s = 0.05;  // of a repetition, as Google Benchmark takes it
+  int repetitions = 1;       // in a launch; of several the first warms up, and the median counts
   bool inconclusive_fails = false;  // whether exit 3 follows from rows about which nothing is known
   std::vector<std::string> arguments;  // more of them, for the benchmarks
 
