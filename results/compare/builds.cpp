@@ -83,11 +83,14 @@ Answer ask(const fs::path& program, const BuildsOptions& options, StopSignals& s
 }
 
 // What of the loaded libraries could differ: the files that the dynamic linker finds (ld.so(8)).
-std::set<std::string> libraries(const fs::path& program, StopSignals& stop) {
+// Nothing when it does not say.
+std::optional<std::set<std::string>> libraries(const fs::path& program, StopSignals& stop,
+                                               std::chrono::milliseconds silence) {
   // A program without a dynamic linker runs instead, and lists its benchmarks.
   const Ended ended = execute({"/usr/bin/env", "LD_TRACE_LOADED_OBJECTS=1", program.string(),
                                "--benchmark_list_tests=true"},
-                              stop, std::chrono::seconds(10));
+                              stop, silence);
+  if (ended.hung) return std::nullopt;
   std::set<std::string> files;
   std::istringstream lines(ended.output);
   for (std::string line; std::getline(lines, line);) {
@@ -165,7 +168,8 @@ class Finder {
                                               head.problem.empty() ? base.problem : head.problem));
       return;
     }
-    const bool identical = base.problem.empty() && same_program(base_program, head_program, stop_);
+    const bool identical =
+        base.problem.empty() && same_program(base_program, head_program, stop_, silence_);
     for (const std::string& name : base.order) {
       if (!wanted(name)) continue;
       const auto there = head.rows.find(name);
@@ -205,11 +209,12 @@ class Finder {
 
 }  // namespace
 
-bool same_program(const fs::path& one, const fs::path& other, StopSignals& stop) {
+bool same_program(const fs::path& one, const fs::path& other, StopSignals& stop,
+                  std::chrono::milliseconds silence) {
   if (!is_elf(one) || !is_elf(other) || !same_bytes(one, other)) return false;
-  const auto of_one = libraries(one, stop);
-  const auto of_other = libraries(other, stop);
-  return std::ranges::equal(of_one, of_other, same_bytes);
+  const auto of_one = libraries(one, stop, silence);
+  const auto of_other = libraries(other, stop, silence);
+  return of_one && of_other && std::ranges::equal(*of_one, *of_other, same_bytes);
 }
 
 Subjects find_subjects(const BuildsOptions& options, StopSignals& stop,

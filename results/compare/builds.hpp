@@ -41,8 +41,8 @@ Subjects find_subjects(const BuildsOptions& options, StopSignals& stop,
                        std::chrono::milliseconds silence);
 
 // Whether two programs are the same bytes, and load libraries that are. False for scripts, whose
-// bytes do not tell what they run.
+// bytes do not tell what they run, and where the dynamic linker is silent for too long.
 bool same_program(const std::filesystem::path& one, const std::filesystem::path& other,
-                  StopSignals& stop);
+                  StopSignals& stop, std::chrono::milliseconds silence);
 
 }  // namespace results
