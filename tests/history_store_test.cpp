@@ -138,7 +138,7 @@ void takes_nothing_of_work_that_fails(const std::string& address) {
 void takes_runs_of_writers_at_once(const std::string& address) {
   constexpr int each = 10;
   const auto write = [&](int first) {
-    Store store(address, create);  // each may be the one that makes it
+    Store store(address, create, std::chrono::minutes(1));  // each may be the one that makes it
     for (int i = 0; i < each; ++i) history::add(store, some_run(first + i));
   };
   std::thread other(write, 0);

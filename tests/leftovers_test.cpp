@@ -36,7 +36,7 @@ ipc::ExitStatus compared_with(const std::string& before) {
   return ipc::Process([&] {
            ::alarm(60);
            ::execl(PROJECT_BINARY_DIR "/tests/leftovers", "leftovers", "compare", before.c_str(),
-                   PROJECT_BINARY_DIR, nullptr);
+                   PROJECT_BINARY_DIR, "1", nullptr);
            return 127;
          })
       .join()
