@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -278,6 +279,26 @@ void tells_of_a_row_in_the_order_of_time(const std::string& address) {
   EXPECT_EQ(series.mechanism, "1");
 }
 
+void tells_of_more_rows_than_one_query(const std::string& address) {
+  Store store(address, create);
+  std::vector<std::pair<std::string, double>> times;
+  for (int row = 0; row < 150; ++row) times.emplace_back(fmt::format("row:{:03}", row), row + 1);
+  for (int i = 0; i < 2; ++i) {
+    history::add(store, history::record(history::run_file(history::minute(i), times)));
+  }
+  const results::RowHistory history = store.read([](Transaction& transaction) {
+    return results::read_history(transaction, {"real_time_ns"},
+                                 [](const std::string& row) { return row != "row:070"; });
+  });
+  times.erase(times.begin() + 70);
+  ASSERT_THAT(history.series, SizeIs(times.size()));
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    EXPECT_EQ(history.series[i].row, times[i].first);
+    ASSERT_THAT(history.series[i].points, SizeIs(2));
+    EXPECT_DOUBLE_EQ(history.series[i].points[1].value, std::log(times[i].second));
+  }
+}
+
 void keeps_alerts_and_what_is_thought_of_them(const std::string& address) {
   using results::AlertChanges;
   using results::AlertState;
@@ -400,6 +421,7 @@ constexpr Promise promises[] = {
     {"keeps_the_history_of_a_renamed_row", keeps_the_history_of_a_renamed_row},
     {"drops_the_values_of_old_launches", drops_the_values_of_old_launches},
     {"tells_of_a_row_in_the_order_of_time", tells_of_a_row_in_the_order_of_time},
+    {"tells_of_more_rows_than_one_query", tells_of_more_rows_than_one_query},
     {"keeps_alerts_and_what_is_thought_of_them", keeps_alerts_and_what_is_thought_of_them},
     {"is_the_same_after_export_and_import", is_the_same_after_export_and_import},
     {"brings_an_older_schema_up_to_date", brings_an_older_schema_up_to_date},

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
@@ -37,16 +39,51 @@ RunOrder read_order(Transaction& transaction) {
   return order;
 }
 
-std::vector<std::pair<int, std::string>> read_benchmarks(Transaction& transaction) {
+using Benchmark = std::pair<int, std::string>;  // its number and its name
+
+std::vector<Benchmark> read_benchmarks(Transaction& transaction) {
   int id = 0;
   std::string name;
   soci::statement rows = (transaction.sql.prepare << "select id, name from benchmark",
                           soci::into(id), soci::into(name));
   rows.execute();
-  std::vector<std::pair<int, std::string>> benchmarks;
+  std::vector<Benchmark> benchmarks;
   while (rows.fetch()) benchmarks.emplace_back(id, name);
-  std::ranges::sort(benchmarks, {}, &std::pair<int, std::string>::second);
+  std::ranges::sort(benchmarks, {}, &Benchmark::second);
   return benchmarks;
+}
+
+// How many rows are asked for by one statement. PostgreSQL keeps cells in the order in which they
+// came, run after run: each statement visits the pages of all runs, whether it is for one row or
+// for many. The client holds the whole of its answer, which is why it is not for all rows.
+constexpr std::size_t rows_at_once = 64;
+
+using Points = std::map<std::string, std::vector<Point>>;  // by what runs must have in common
+
+// The points of these benchmarks, by their numbers; in no order.
+std::map<int, Points> read_points(Transaction& transaction, const RunOrder& order,
+                                  std::span<const Benchmark> benchmarks, int metric_id) {
+  std::vector<int> numbers;
+  std::ranges::transform(benchmarks, std::back_inserter(numbers), &Benchmark::first);
+  int benchmark = 0;
+  int run = 0;
+  int version = 0;
+  double median = 0;
+  soci::statement rows =
+      (transaction.sql.prepare
+           << "select benchmark_id, run_id, version, median from cell where metric_id = :metric"
+           << fmt::format(" and benchmark_id in ({})", fmt::join(numbers, ",")),
+       soci::use(metric_id, "metric"), soci::into(benchmark), soci::into(run), soci::into(version),
+       soci::into(median));
+  rows.execute();
+  std::map<int, Points> found;
+  while (rows.fetch()) {
+    if (median <= 0) continue;  // has no logarithm
+    const auto& [place, environment] = order.places.at(run);
+    found[benchmark][environment].push_back(
+        {.run = place, .value = std::log(median), .segment = version});
+  }
+  return found;
 }
 
 // What a row is about is its most significant key: the channel, the lock, the pool.
@@ -87,38 +124,25 @@ RowHistory read_history(Transaction& transaction, const std::vector<std::string>
                         const std::function<bool(const std::string& row)>& takes) {
   RunOrder order = read_order(transaction);
   const Numbers metric_numbers(transaction, "metric");
-  int benchmark_id = 0;
-  int metric_id = 0;
-  int run = 0;
-  int version = 0;
-  double median = 0;
-  soci::statement rows =
-      (transaction.sql.prepare << "select run_id, version, median from cell"
-                                  " where benchmark_id = :benchmark and metric_id = :metric",
-       soci::use(benchmark_id, "benchmark"), soci::use(metric_id, "metric"), soci::into(run),
-       soci::into(version), soci::into(median));
+  auto benchmarks = read_benchmarks(transaction);
+  std::erase_if(benchmarks, [&](const auto& benchmark) { return !takes(benchmark.second); });
   RowHistory history;
-  for (const auto& [id, row] : read_benchmarks(transaction)) {
-    if (!takes(row)) continue;
-    for (const std::string& metric : metrics) {
-      benchmark_id = id;
-      metric_id = metric_numbers.find(metric);
-      const double direction = higher_is_better(metric) ? -1 : 1;
-      std::map<std::string, std::vector<Point>> comparable;
-      rows.execute();
-      while (rows.fetch()) {
-        if (median <= 0) continue;  // has no logarithm
-        const auto& [place, environment] = order.places.at(run);
-        comparable[environment].push_back(
-            {.run = place, .value = direction * std::log(median), .segment = version});
-      }
-      for (auto& [environment, points] : comparable) {
-        std::ranges::sort(points, {}, &Point::run);
-        history.series.push_back({.row = row,
-                                  .metric = metric,
-                                  .environment = environment,
-                                  .mechanism = mechanism_of(row),
-                                  .points = std::move(points)});
+  for (const std::string& metric : metrics) {
+    const double direction = higher_is_better(metric) ? -1 : 1;
+    for (std::span<const Benchmark> rest = benchmarks; !rest.empty();) {
+      const auto some = rest.first(std::min(rest.size(), rows_at_once));
+      rest = rest.subspan(some.size());
+      auto cells = read_points(transaction, order, some, metric_numbers.find(metric));
+      for (const auto& [id, row] : some) {
+        for (auto& [environment, points] : cells[id]) {
+          std::ranges::sort(points, {}, &Point::run);
+          for (Point& point : points) point.value *= direction;
+          history.series.push_back({.row = row,
+                                    .metric = metric,
+                                    .environment = environment,
+                                    .mechanism = mechanism_of(row),
+                                    .points = std::move(points)});
+        }
       }
     }
   }
