@@ -4,10 +4,12 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <new>
 #include <random>
 #include <set>
 #include <string>
@@ -16,6 +18,7 @@
 
 #include <gtest/gtest.h>
 
+#include "ipc/mapping.hpp"
 #include "ipc/parcel.hpp"
 #include "ipc/process.hpp"
 #include "tests/channel_cases.hpp"
@@ -220,20 +223,24 @@ TEST_P(ChannelFaultTest, NothingIsLeftWhenEverybodyIsKilled) {
       return no_namespace;
     }
     for (const bool handed_over : {false, true}) {
-      ipc::Process user([handed_over] {
+      const auto memory = ipc::Mapping::create(sizeof(std::atomic<bool>));
+      auto& has_sent = *new (memory.data()) std::atomic<bool>(false);
+      ipc::Process user([&] {
         auto ends = channel().open({.handed_over = handed_over});
         send_number(ends.first, 0, small_bytes);
+        has_sent = true;
         wait_to_be_killed();
         return 0;
       });
       const pid_t pid = user.pid();
-      std::this_thread::sleep_for(100ms);
+      while (!has_sent) {
+        require(!user.join(Deadline::in(1ms)), "the user has ended");
+      }
       user.kill(SIGKILL);
       user.join();
       // What a guardian removes, it removes soon after.
-      for (int tries = 0; tries < 500 && !left_behind(pid).empty(); ++tries) {
-        std::this_thread::sleep_for(10ms);
-      }
+      const auto guard = Deadline::in(60s);
+      while (!guard.expired() && !left_behind(pid).empty()) std::this_thread::sleep_for(10ms);
       require(left_behind(pid).empty(), "left behind: " + left_behind(pid));
     }
     return 0;

@@ -5,10 +5,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <new>
 #include <random>
 #include <string>
 #include <thread>
@@ -18,6 +20,7 @@
 #include <gtest/gtest.h>
 
 #include "ipc/channels/pipe.hpp"
+#include "ipc/mapping.hpp"
 #include "tests/named_fixture.hpp"
 
 namespace {
@@ -132,14 +135,19 @@ TEST_F(JanitorTest, WhatIsNotASocketIsLeft) {
 }
 
 TEST_F(JanitorTest, OfACreatorKilledAtAnyMomentNothingIsLeftAfterwards) {
+  const auto memory = ipc::Mapping::create(sizeof(std::atomic<int>));
+  auto& published_once = *new (memory.data()) std::atomic<int>(0);
   std::minstd_rand random(3);
   int found = 0;
   for (int round = 0; round < 100; ++round) {
     ipc::Process owner([&] {
-      for (;;) const ipc::Published published(pipe_channel(), "x", {}, folder());
+      for (;; published_once = round + 1) {
+        const ipc::Published published(pipe_channel(), "x", {}, folder());
+      }
       return 0;
     });
-    std::this_thread::sleep_for(std::chrono::microseconds(1000 + random() % 3000));
+    tests::wait_until([&] { return published_once == round + 1; });
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 3000));
     owner.kill(SIGKILL);
     owner.join();
     EXPECT_LE(entries().size(), 1U);

@@ -53,7 +53,7 @@ class TryTest : public testing::TestWithParam<ipc::AnyChannel> {
       return 0;
     });
     ends.reset();
-    const auto status = tester.join(Deadline::in(30s));
+    const auto status = tester.join(Deadline::in(50s));
     ASSERT_TRUE(status.has_value()) << "it waits for the one who was stopped or killed";
     ASSERT_TRUE(status->success()) << status->text();
   }

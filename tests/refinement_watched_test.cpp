@@ -91,8 +91,8 @@ std::chrono::nanoseconds time_until_known(const ipc::AnyChannel& channel, Side k
   const Nanoseconds killed_at = now();
   victim.kill(SIGKILL);
   victim.join();
-  const auto status = survivor.join(Deadline::in(10s));
-  require(status.has_value(), "the survivor does not know after 10 seconds");
+  const auto status = survivor.join(Deadline::in(60s));
+  require(status.has_value(), "the survivor does not know after 60 seconds");
   require(status->success(), "the survivor " + status->text());
   return std::chrono::nanoseconds(known.load() - killed_at);
 }

@@ -1,7 +1,9 @@
 // Data that processes share under a lock, with owners that are killed inside.
 #include "pools/shared_guarded.hpp"
 
+#include <atomic>
 #include <chrono>
+#include <new>
 #include <random>
 #include <string>
 #include <thread>
@@ -11,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "ipc/locks.hpp"
+#include "ipc/mapping.hpp"
 #include "ipc/process.hpp"
 #include "ipc/socket_pair.hpp"
 
@@ -189,11 +192,18 @@ TYPED_TEST(SharedGuarded, is_whole_whenever_owners_are_killed) {
     }
     return 1;
   };
+  const auto memory = ipc::Mapping::create(sizeof(std::atomic<int>));
+  auto& at_work = *new (memory.data()) std::atomic<int>(0);  // so many victims
   const auto transfers = [&] { return accounts.with([](Accounts& all) { return all.transfers; }); };
   ipc::Process survivor(work);
   std::minstd_rand random(7);
   for (int i = 0; i < kills; ++i) {
-    ipc::Process victim(work);
+    ipc::Process victim([&] {
+      accounts.with(transfer);
+      ++at_work;
+      return work();
+    });
+    while (at_work == i) std::this_thread::sleep_for(microseconds(100));
     std::this_thread::sleep_for(microseconds(random() % 3000));
     victim.kill(SIGKILL);
     victim.join();

@@ -59,6 +59,7 @@ TYPED_TEST(Workers, share_permits) {
         semaphore->acquire();
         const int inside = ++counters->inside;
         if (inside > counters->most) counters->most = inside;
+        if (n == 0) await(counters->most, 2);  // the first has to meet another one
         if (n % 5 == 0) std::this_thread::sleep_for(microseconds(300));
         --counters->inside;
         semaphore->release();
@@ -261,13 +262,17 @@ TYPED_TEST(Workers, update_a_value) {
 
 TEST_F(Guarded, a_value_is_whole_whenever_writers_are_killed) {
   const SharedValue<Wide> wide;
+  const Shared<Counters> counters;
   const auto work = [&]() -> int {
+    wide->update(next);
+    ++counters->started;
     for (;;) wide->update(next);
   };
   std::minstd_rand random(4);
   for (int i = 0; i < 60; ++i) {
     ipc::Process victim(work);
-    std::this_thread::sleep_for(microseconds(500 + random() % 1000));
+    await(counters->started, i + 1);
+    std::this_thread::sleep_for(microseconds(random() % 1000));
     kill(victim);
     EXPECT_TRUE(wide->load().whole());
   }

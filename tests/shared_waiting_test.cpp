@@ -307,6 +307,7 @@ TYPED_TEST(Workers, do_not_wait_for_a_long_action) {
   const Shared<Barrier> barrier(2U);
   const Shared<Counters> counters;
   TypeParam last([&] {
+    counters->inside = 1;
     await([&] { return barrier->waiting() == 1; });
     try {
       barrier->wait(Deadline::never(), [&] {
@@ -318,7 +319,9 @@ TYPED_TEST(Workers, do_not_wait_for_a_long_action) {
     }
     return false;
   });
-  EXPECT_TRUE(is_broken(*barrier, Deadline::in(milliseconds(500))));
+  await(counters->inside, 1);
+  // Time enough for the last one to come before it.
+  EXPECT_TRUE(is_broken(*barrier, Deadline::in(milliseconds(3000))));
   await(counters->started, 1);
   EXPECT_TRUE(is_broken(*barrier, Deadline::now()));
   counters->ended = 1;

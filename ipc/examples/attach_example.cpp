@@ -14,7 +14,7 @@ int main() try {
   auto receiver = ipc::Named<ipc::Pipe>::attach_receiver("ticks", ipc::Deadline::in(10s));
   std::array<std::byte, 4096> buffer;
   for (;;) {
-    const auto received = receiver.receive(buffer, ipc::Deadline::in(1s));
+    const auto received = receiver.receive(buffer, ipc::Deadline::in(10s));
     if (received.outcome != ipc::Outcome::done) break;
     std::printf("%.*s\n", static_cast<int>(received.size),
                 reinterpret_cast<const char*>(buffer.data()));

@@ -18,7 +18,7 @@ int main() try {
     return 1;
   }
   for (const std::string text : {"tick 1", "tick 2", "tick 3"}) {
-    sender.send(std::as_bytes(std::span(text)), ipc::Deadline::in(1s));
+    sender.send(std::as_bytes(std::span(text)), ipc::Deadline::in(10s));
   }
 } catch (const std::exception& error) {
   std::fprintf(stderr, "%s\n", error.what());
