@@ -208,6 +208,22 @@ TEST(GateStages, an_unfit_machine_ends_it) {
   EXPECT_EQ(count(decision, Verdict::regression), 0);
 }
 
+// Every block may be thrown out: then nothing is known of a row, and that is not that it is
+// missing.
+TEST(GateStages, on_an_unfit_machine_no_row_is_missing) {
+  const Decision decision = results::decide(
+      names(2), {}, [](const auto&, const auto&) { return 0.02; },
+      [](const auto& rows, int, const auto&) {
+        Paired paired = Machine({}, 1).measure(rows, 0, 2);
+        paired.unfit = true;
+        paired.discarded = {"the hypervisor took 30 % of the CPU time"};
+        return paired;
+      });
+  EXPECT_EQ(count(decision, Verdict::missing), 0);
+  EXPECT_EQ(count(decision, Verdict::inconclusive), 2);
+  EXPECT_THAT(decision.rows.front().reason, HasSubstr("disturbed"));
+}
+
 TEST(GateStages, a_budget_that_ends_while_confirming_leaves_suspects_open) {
   const Decision decision = results::decide(
       names(2), {}, [](const auto&, const auto&) { return 0.02; },

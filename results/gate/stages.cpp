@@ -77,12 +77,15 @@ class Gate {
     } else if (pairs != paired.rows[row].end()) {
       comparison = compare(names_[row], metric, pairs->second, floor_(names_[row], metric),
                            policy_.screen_alpha);
-    } else if (decision_.complete) {
-      comparison =
-          without_values(names_[row], metric, Verdict::missing, "no launch reports this metric");
-    } else {
+    } else if (!decision_.unfit.empty()) {
+      comparison = without_values(names_[row], metric, Verdict::inconclusive,
+                                  "the machine was too disturbed to measure it");
+    } else if (!decision_.complete) {
       comparison = without_values(names_[row], metric, Verdict::inconclusive,
                                   "there was no time to measure it");
+    } else {
+      comparison =
+          without_values(names_[row], metric, Verdict::missing, "no launch reports this metric");
     }
     lines_.push_back({.row = row, .metric = metric});
     decision_.rows.push_back(std::move(comparison));
