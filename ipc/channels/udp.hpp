@@ -150,7 +150,7 @@ class Udp {
     Outbox outbox_;
     std::size_t window_;        // messages under way at most
     bool used_ = false;         // by this copy
-    std::uint64_t mended_ = 0;  // all losses before this message
+    std::uint64_t mended_ = 0;  // losses up to this message have been
     Faults faults_;
     std::uint64_t transmitted_ = 0;
   };
