@@ -16,24 +16,36 @@
 namespace results {
 namespace {
 
+// Their hashes by their numbers. They are few; a join would look one up for each row of its result.
+std::map<int, std::string> read_environments(Transaction& transaction) {
+  int id = 0;
+  std::string hash;
+  soci::statement rows = (transaction.sql.prepare << "select id, hash from environment",
+                          soci::into(id), soci::into(hash));
+  rows.execute();
+  std::map<int, std::string> hashes;
+  while (rows.fetch()) hashes[id] = hash;
+  return hashes;
+}
+
 struct RunOrder {
   std::vector<int> ids;
   std::map<int, std::pair<std::int64_t, std::string>> places;  // of an id: index, comparable runs
 };
 
 RunOrder read_order(Transaction& transaction) {
+  const auto environments = read_environments(transaction);
   int id = 0;
-  std::string environment;
+  int environment = 0;
   std::string size;
   soci::statement rows =
-      (transaction.sql.prepare << "select run.id, hash, size from run"
-                                  " join environment on environment.id = environment_id"
-                                  " order by started, run.id",
+      (transaction.sql.prepare << "select id, environment_id, size from run order by started, id",
        soci::into(id), soci::into(environment), soci::into(size));
   rows.execute();
   RunOrder order;
   while (rows.fetch()) {
-    order.places[id] = {static_cast<std::int64_t>(order.ids.size()), environment + " " + size};
+    order.places[id] = {static_cast<std::int64_t>(order.ids.size()),
+                        environments.at(environment) + " " + size};
     order.ids.push_back(id);
   }
   return order;
@@ -103,20 +115,24 @@ std::vector<RowPoint> read_row(Transaction& transaction, const std::string& row,
                                            benchmark_id == 0 ? row : metric,
                                            benchmark_id == 0 ? "row" : "metric"));
   }
+  const auto environments = read_environments(transaction);
   RowPoint point;
+  int environment = 0;
   soci::statement rows =
       (transaction.sql.prepare
-           << "select run.id, started, commit_id, hash, size, version, launches, median,"
+           << "select run.id, started, commit_id, environment_id, size, version, launches, median,"
               " lower_bound, upper_bound from cell join run on run.id = run_id"
-              " join environment on environment.id = environment_id"
               " where benchmark_id = :benchmark and metric_id = :metric order by started, run.id",
        soci::use(benchmark_id, "benchmark"), soci::use(metric_id, "metric"), soci::into(point.run),
-       soci::into(point.started), soci::into(point.commit), soci::into(point.environment),
+       soci::into(point.started), soci::into(point.commit), soci::into(environment),
        soci::into(point.size), soci::into(point.version), soci::into(point.launches),
        soci::into(point.median), soci::into(point.lower), soci::into(point.upper));
   rows.execute();
   std::vector<RowPoint> points;
-  while (rows.fetch()) points.push_back(point);
+  while (rows.fetch()) {
+    point.environment = environments.at(environment);
+    points.push_back(point);
+  }
   return points;
 }
 
