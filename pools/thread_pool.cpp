@@ -60,9 +60,16 @@ void AnyThreadPool::resize(std::size_t workers) {
   const std::lock_guard hold(threads_mutex_);
   workers_.store(workers, std::memory_order_relaxed);
   if (threads_.size() < workers) threads_.resize(workers);
-  for (const std::size_t index : queue_->resize(workers)) {
-    if (threads_[index].joinable()) threads_[index].join();  // it has left the queue
-    start(index);
+  std::vector<std::size_t> missing = queue_->resize(workers);
+  try {
+    for (; !missing.empty(); missing.pop_back()) {
+      const std::size_t index = missing.back();
+      if (threads_[index].joinable()) threads_[index].join();  // it has left the queue
+      start(index);
+    }
+  } catch (...) {
+    queue_->remain_missing(missing);
+    throw;
   }
 }
 

@@ -64,7 +64,8 @@ class AnyThreadPool : public Verbs<AnyThreadPool> {
   }
 
   // So many threads from now on. Those that are too many end when they have ended their tasks.
-  // Throws std::invalid_argument, std::system_error.
+  // Throws std::invalid_argument; std::system_error when there is no thread to be had: those that
+  // are there serve, and the next call tries again.
   void resize(std::size_t workers);
 
   // Cancels every task that no thread has begun.

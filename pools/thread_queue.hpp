@@ -32,6 +32,8 @@ class TaskQueue : public Engine {
   virtual void serve(std::size_t index) = 0;
   // So many threads are to serve. The indices of those that are not there yet or any more.
   virtual std::vector<std::size_t> resize(std::size_t threads) = 0;
+  // These of them were not to be had: the next resize() gives them again.
+  virtual void remain_missing(const std::vector<std::size_t>& indices) = 0;
   virtual void close() = 0;
   // Closes: submit() throws PoolBroken with this text.
   virtual void break_pool(const std::string& why) = 0;
@@ -136,6 +138,12 @@ class ThreadQueue final : public TaskQueue {
       }
     });
     return missing;
+  }
+
+  void remain_missing(const std::vector<std::size_t>& indices) override {
+    state_.with([&](State& state) {
+      for (const std::size_t index : indices) state.serving[index] = false;
+    });
   }
 
   void close() override {

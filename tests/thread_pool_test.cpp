@@ -10,6 +10,7 @@
 #include <mutex>
 #include <set>
 #include <stdexcept>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -86,6 +87,39 @@ TEST(ThreadPool, GrowsAndShrinks) {
   }
   EXPECT_THROW(pool.resize(0), std::invalid_argument);
   EXPECT_THROW(pool.resize(pools::workers_max + 1), std::invalid_argument);
+}
+
+// While one is there, the stack that a new thread would get is larger than the address space.
+class NoMoreThreads {
+ public:
+  NoMoreThreads() {
+    ::pthread_getattr_default_np(&before_);
+    pthread_attr_t huge;
+    ::pthread_attr_init(&huge);
+    ::pthread_attr_setstacksize(&huge, std::size_t{1} << 48);
+    ::pthread_setattr_default_np(&huge);
+    ::pthread_attr_destroy(&huge);
+  }
+  NoMoreThreads(const NoMoreThreads&) = delete;
+  ~NoMoreThreads() {
+    ::pthread_setattr_default_np(&before_);
+    ::pthread_attr_destroy(&before_);
+  }
+
+ private:
+  pthread_attr_t before_;
+};
+
+TEST(ThreadPool, ThreadsThatWereNotToBeHadAreAskedForAgain) {
+  Pool pool({.workers = 2});
+  {
+    const NoMoreThreads none;
+    EXPECT_THROW(pool.resize(4), std::system_error);
+    EXPECT_EQ(pool.submit([] { return 7; }).get(), 7);
+    EXPECT_THROW(Pool({.workers = 1}), std::system_error);
+  }
+  pool.resize(4);
+  EXPECT_EQ(threads_of(pool), 4U);
 }
 
 TEST(ThreadPool, ShrinkingCostsNoTask) {
