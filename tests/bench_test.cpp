@@ -1,13 +1,10 @@
 // The benchmarks measure what they claim: samples, timing, payload, peers, watchdog.
-#include <sys/wait.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <map>
 #include <regex>
 #include <set>
-#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -20,6 +17,7 @@
 #include "bench/peer.hpp"
 #include "bench/samples.hpp"
 #include "bench/watchdog.hpp"
+#include "tests/scratch.hpp"
 
 namespace {
 
@@ -28,13 +26,6 @@ using ::testing::Contains;
 using ::testing::Ge;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-std::vector<std::string> lines(const std::string& text) {
-  std::istringstream stream(text);
-  std::vector<std::string> all;
-  for (std::string line; std::getline(stream, line);) all.push_back(line);
-  return all;
-}
 
 // ---- samples ----
 

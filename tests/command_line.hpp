@@ -3,10 +3,14 @@
 
 #include <sys/wait.h>
 
+#include <array>
+#include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -19,6 +23,20 @@ struct Outcome {
   std::string output;
   std::string errors;
 };
+
+// Runs a line of sh here, with the test's own standard error.
+inline Outcome sh(const std::string& line) {
+  std::FILE* pipe = ::popen(line.c_str(), "r");
+  if (pipe == nullptr) throw std::system_error(errno, std::generic_category(), "popen");
+  Outcome outcome{};
+  std::array<char, 4096> part{};
+  while (const auto size = std::fread(part.data(), 1, part.size(), pipe)) {
+    outcome.output.append(part.data(), size);
+  }
+  const int status = ::pclose(pipe);
+  outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return outcome;
+}
 
 // Runs a line of sh in a folder.
 inline Outcome sh(const Scratch& scratch, const std::filesystem::path& folder,

@@ -1,19 +1,14 @@
 // The documentation is true: each command that it shows works, each output that it shows is what
 // comes out, and its example builds.
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
-#include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <regex>
 #include <sstream>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <tuple>
 #include <vector>
 
@@ -24,35 +19,23 @@
 #include "results/gate/policy.hpp"
 #include "results/gate/waivers.hpp"
 #include "results/name.hpp"
+#include "tests/command_line.hpp"
 #include "tests/documents.hpp"
 
 namespace {
 
 namespace fs = std::filesystem;
+using command_line::Outcome;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
 const fs::path project = PROJECT_SOURCE_DIR;
 
-struct Finished {
-  int code;
-  std::string output;  // standard output and standard error
-};
-
 // Runs a command line as a reader would, in the project's folder.
-Finished shell(const std::string& command) {
-  const std::string line = "cd '" + project.string() + "' && { " + command + "\n} 2>&1 </dev/null";
-  FILE* pipe = ::popen(line.c_str(), "r");
-  if (pipe == nullptr) throw std::system_error(errno, std::generic_category(), "popen");
-  Finished finished{.code = 0, .output = {}};
-  std::array<char, 4096> chunk{};
-  while (const auto size = std::fread(chunk.data(), 1, chunk.size(), pipe)) {
-    finished.output.append(chunk.data(), size);
-  }
-  const int status = ::pclose(pipe);
-  finished.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  return finished;
+// Its output is standard output and standard error.
+Outcome shell(const std::string& command) {
+  return command_line::sh("cd '" + project.string() + "' && { " + command + "\n} 2>&1 </dev/null");
 }
 
 // What readers have in build/release is wherever this test was built.
@@ -78,9 +61,9 @@ std::vector<std::string> commands(const fs::path& document) {
 }
 
 // Checks that the program knows the command and each of its options.
-Finished options_exist(const std::string& command) {
+Outcome options_exist(const std::string& command) {
   const std::string verb = command.substr(0, command.find(" -"));
-  Finished finished = shell(with_this_build("build/release/results/" + verb + " --help"));
+  Outcome finished = shell(with_this_build("build/release/results/" + verb + " --help"));
   const std::regex option("--[a-z-]+");
   for (std::sregex_iterator match(command.begin(), command.end(), option), end; match != end;
        ++match) {
@@ -93,7 +76,7 @@ Finished options_exist(const std::string& command) {
 // before --help is obeyed, presets are looked up, programs of the build really run.
 void check_command(const std::string& command) {
   SCOPED_TRACE(command);
-  Finished finished{};
+  Outcome finished{};
   if (command.starts_with("bench/run") || command.starts_with("tests/run")) {
     finished = shell(command + " --help");
     EXPECT_THAT(finished.output, HasSubstr("usage: " + command.substr(0, 9)));

@@ -1,12 +1,10 @@
 // The example programs do what they show.
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
-#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -15,6 +13,7 @@
 #include <gmock/gmock.h>
 
 #include "ipc/process.hpp"
+#include "tests/command_line.hpp"
 #include "tests/documents.hpp"
 #include "tests/scratch.hpp"
 
@@ -25,18 +24,9 @@ using testing::IsSupersetOf;
 
 std::vector<std::string> lines_of(const std::string& example) {
   const std::string program = PROJECT_BINARY_DIR "/" + example;
-  std::FILE* output = ::popen(program.c_str(), "r");
-  if (output == nullptr) throw std::runtime_error("popen " + program);
-  std::string text;
-  for (int character = 0; (character = std::fgetc(output)) != EOF;) {
-    text.push_back(static_cast<char>(character));
-  }
-  const int status = ::pclose(output);
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << program << " failed";
-  std::vector<std::string> lines;
-  std::istringstream stream(text);
-  for (std::string line; std::getline(stream, line);) lines.push_back(line);
-  return lines;
+  const command_line::Outcome ran = command_line::sh(program);
+  EXPECT_EQ(ran.code, 0) << program << " failed";
+  return lines(ran.output);
 }
 
 std::ptrdiff_t place(const std::vector<std::string>& lines, const std::string& line) {

@@ -1,10 +1,8 @@
 // The program ipc-compare on a command line, with made-up benchmarks that do well, fail, or hang:
 // its exit codes, its words, and what it leaves behind.
-#include <sys/wait.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -18,11 +16,14 @@
 
 #include "results/measure/progress.hpp"
 #include "results/measure/run.hpp"
+#include "tests/command_line.hpp"
+#include "tests/made_benchmark.hpp"
 #include "tests/scratch.hpp"
 
 namespace {
 
 namespace fs = std::filesystem;
+using command_line::Outcome;
 using Json = nlohmann::json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -32,27 +33,12 @@ using ::testing::Not;
 
 const fs::path program = fs::path(PROJECT_BINARY_DIR) / "results/ipc-compare";
 
-struct Outcome {
-  int code;
-  std::string output;
-  std::string errors;
-};
-
 // A stand-in for a benchmark binary: answers --benchmark_list_tests with its rows, and otherwise
 // does what `body` says, with the functions `begin`, `row NAME` and `end` to write a report.
 std::string script(const std::vector<std::string>& rows, const std::string& body) {
   std::string list;
   for (const std::string& row : rows) list += row + "\n";
-  return fmt::format(R"(#!/bin/sh
-filter=. out=
-for argument; do
-  case $argument in
-    --benchmark_filter=*) filter=${{argument#*=}} ;;
-    --benchmark_out=*) out=${{argument#*=}} ;;
-    --benchmark_list_tests*) list=yes ;;
-  esac
-done
-rows=$(grep -E -- "$filter" <<'ROWS'
+  return benchmark_flags + fmt::format(R"(rows=$(grep -E -- "$filter" <<'ROWS'
 {}ROWS
 ) || {{ echo "nothing matched" >&2; exit 2; }}
 [ -z "$list" ] || {{ echo "$rows"; exit 0; }}
@@ -65,7 +51,7 @@ row() {{
 }}
 end() {{ printf '\n  ]\n}}\n' >>"$out"; }}
 {})",
-                     list, body);
+                                       list, body);
 }
 
 const std::string well = "begin; for each in $rows; do row $each; done; end\n";
@@ -82,20 +68,14 @@ echo '{"scenarios": [{"name": "good"}, {"name": "other"}]}'
   }
 
   void add(const std::string& name, const std::string& text) const {
-    std::ofstream(bin / name) << text;
-    fs::permissions(bin / name, fs::perms::owner_all);
+    command_line::add_program(bin / name, text);
   }
 
   // Runs a line of sh, in which $ipc_compare is the program and $bin the folder of benchmarks.
   [[nodiscard]] Outcome sh(const std::string& line) const {
-    const fs::path out = scratch.path() / "stdout", err = scratch.path() / "stderr";
-    const std::string command = fmt::format(
-        "cd '{}'; bin='{}' ipc_compare='{}'; {{ {}; }} >'{}' 2>'{}' </dev/null", work().string(),
-        bin.string(), program.string(), line, out.string(), err.string());
-    const int status = std::system(command.c_str());
-    return {.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
-            .output = read(out),
-            .errors = read(err)};
+    return command_line::sh(
+        scratch, work(),
+        fmt::format("bin='{}' ipc_compare='{}'; {}", bin.string(), program.string(), line));
   }
   [[nodiscard]] Outcome run(const std::string& more) const {
     return sh("\"$ipc_compare\" run --size smoke --bin \"$bin\" " + more);

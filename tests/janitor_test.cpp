@@ -2,7 +2,6 @@
 #include "ipc/janitor.hpp"
 
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -21,6 +20,7 @@
 
 #include "ipc/channels/pipe.hpp"
 #include "ipc/mapping.hpp"
+#include "tests/command_line.hpp"
 #include "tests/named_fixture.hpp"
 
 namespace {
@@ -175,19 +175,9 @@ TEST_F(JanitorTest, ACreatorNeverLosesItsEntryToASweep) {
   EXPECT_EQ(status->text(), "exited with code 0");
 }
 
-struct Ran {
-  int code;
-  std::string output;  // standard output and standard error
-};
-Ran janitor(const std::string& arguments) {
-  const std::string command = PROJECT_BINARY_DIR "/ipc/ipc-janitor " + arguments + " 2>&1";
-  std::FILE* pipe = ::popen(command.c_str(), "r");
-  if (pipe == nullptr) throw std::runtime_error("popen " + command);
-  Ran ran{};
-  for (int each = 0; (each = std::fgetc(pipe)) != EOF;) ran.output += static_cast<char>(each);
-  const int status = ::pclose(pipe);
-  ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return ran;
+// Its output is standard output and standard error.
+command_line::Outcome janitor(const std::string& arguments) {
+  return command_line::sh(PROJECT_BINARY_DIR "/ipc/ipc-janitor " + arguments + " 2>&1");
 }
 
 TEST_F(JanitorTest, TheProgramTellsWhatItRemovesAndRemovesIt) {

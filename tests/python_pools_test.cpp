@@ -1,9 +1,7 @@
 // The program python_pools: the manners of the other benchmarks, in another language.
 #include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -18,11 +16,13 @@
 
 #include "ipc/process.hpp"
 #include "results/run_file.hpp"
+#include "tests/command_line.hpp"
 #include "tests/scratch.hpp"
 
 namespace {
 
 namespace fs = std::filesystem;
+using command_line::Outcome;
 using results::Json;
 using ::testing::Contains;
 using ::testing::Each;
@@ -32,28 +32,8 @@ using ::testing::SizeIs;
 
 const std::string program = PROJECT_BINARY_DIR "/bench/python_pools";
 
-struct Ended {
-  int code;
-  std::string output;
-};
-
-Ended run(const std::string& arguments) {
-  FILE* pipe = ::popen((program + " " + arguments).c_str(), "r");
-  if (pipe == nullptr) throw std::system_error(errno, std::generic_category(), "popen");
-  Ended ended{.code = 0, .output = {}};
-  std::array<char, 4096> part{};
-  while (const auto size = std::fread(part.data(), 1, part.size(), pipe)) {
-    ended.output.append(part.data(), size);
-  }
-  ended.code = WEXITSTATUS(::pclose(pipe));
-  return ended;
-}
-
-std::vector<std::string> lines(const std::string& text) {
-  std::istringstream stream(text);
-  std::vector<std::string> all;
-  for (std::string line; std::getline(stream, line);) all.push_back(line);
-  return all;
+Outcome run(const std::string& arguments) {
+  return command_line::sh(program + " " + arguments);
 }
 
 class PythonPools : public ::testing::Test {
@@ -92,7 +72,7 @@ TEST_F(PythonPools, refuses_what_makes_no_sense) {
         "--benchmark_min_time=inf", "--benchmark_min_time=0", "--benchmark_format=poem",
         "--benchmark_out_format=poem", "--benchmark_filter='('", "--benchmark_filter=no_such_row",
         "--after=no_such_row", "--benchmark_list_tests=maybe"}) {
-    const Ended ended = run(flag + " 2>&1");
+    const Outcome ended = run(flag + " 2>&1");
     EXPECT_EQ(ended.code, 2) << flag;
     EXPECT_THAT(ended.output, HasSubstr(flag.substr(0, flag.find('=')))) << "which flag?";
   }
@@ -103,7 +83,7 @@ TEST_F(PythonPools, refuses_what_makes_no_sense) {
 TEST_F(PythonPools, writes_what_the_reader_of_run_files_takes) {
   const Scratch scratch;
   const fs::path out = scratch.path() / "report.json";
-  const Ended ended =
+  const Outcome ended =
       run("--size=smoke --benchmark_filter='(task:empty|pool_dispatch|memory).*"
           "(workers:[24]|cpus:same)/' --benchmark_format=json --benchmark_out='" +
           out.string() + "' --benchmark_out_format=json");

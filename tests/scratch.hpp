@@ -48,3 +48,10 @@ inline std::string read(const std::filesystem::path& file) {
   text << stream.rdbuf();
   return text.str();
 }
+
+inline std::vector<std::string> lines(const std::string& text) {
+  std::istringstream stream(text);
+  std::vector<std::string> all;
+  for (std::string line; std::getline(stream, line);) all.push_back(line);
+  return all;
+}
