@@ -1,5 +1,4 @@
 // The binaries of the benchmarks: their manners, their rows, and what the catalog says of both.
-
 #include <algorithm>
 #include <cstdio>
 #include <map>

@@ -61,7 +61,7 @@ TEST_F(CompareBuilds, counts_launches_in_blocks_of_four) {
     std::ifstream rows(scratch.path() / side / "made.launches");
     for (std::string row; std::getline(rows, row); ++launches) EXPECT_EQ(row, "made/k:1");
   }
-  EXPECT_EQ(launches, 4 * 12) << "of a machine however disturbed, no block is measured again";
+  EXPECT_EQ(launches, 4 * 12) << "a disturbed block was measured again";
 }
 
 TEST_F(CompareBuilds, lists_what_is_missing_or_broken_beside_the_rest) {

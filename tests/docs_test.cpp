@@ -32,8 +32,8 @@ using ::testing::Not;
 
 const fs::path project = PROJECT_SOURCE_DIR;
 
-// Runs a command line as a reader would, in the project's folder.
-// Its output is standard output and standard error.
+// Runs a command line as a reader would, in the project's folder. The output is that of both
+// streams.
 Outcome shell(const std::string& command) {
   return command_line::sh("cd '" + project.string() + "' && { " + command + "\n} 2>&1 </dev/null");
 }

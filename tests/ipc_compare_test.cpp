@@ -1,6 +1,5 @@
 // The program ipc-compare on a command line, with made-up benchmarks that do well, fail, or hang:
 // its exit codes, its words, and what it leaves behind.
-
 #include <algorithm>
 #include <chrono>
 #include <filesystem>

@@ -175,7 +175,7 @@ TEST_F(JanitorTest, ACreatorNeverLosesItsEntryToASweep) {
   EXPECT_EQ(status->text(), "exited with code 0");
 }
 
-// Its output is standard output and standard error.
+// The output is that of both streams.
 command_line::Outcome janitor(const std::string& arguments) {
   return command_line::sh(PROJECT_BINARY_DIR "/ipc/ipc-janitor " + arguments + " 2>&1");
 }
